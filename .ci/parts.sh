@@ -36,12 +36,12 @@ unpack_resolved() {
     echo 'systemd-resolved was not unpacked, so the test that needs it is ignored'
 }
 
-# AWS is played by moto's server; parliament reads IAM policies, schemathesis the description of the API. A virtual environment that the caller names in
+# AWS is played by moto's server; parliament reads IAM policies, cfn-lint templates, schemathesis the description of the API. A virtual environment that the caller names in
 # DOORWARD_VENV is taken as it is.
 install_venv() {
   [ -z "${DOORWARD_VENV:-}" ] || return 0
   export DOORWARD_VENV="$build/venv"
-  local wanted='moto[server]==5.2.5 parliament==1.6.4 schemathesis==4.32.0 setuptools<81'
+  local wanted='moto[server]==5.2.5 parliament==1.6.4 cfn-lint==1.58.0 schemathesis==4.32.0 setuptools<81'
   [ "$(cat "$DOORWARD_VENV/.wanted" 2>/dev/null)" != "$wanted" ] || return 0
   command -v python3 >/dev/null || return 0
   rm -rf "$DOORWARD_VENV"

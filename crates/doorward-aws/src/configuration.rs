@@ -1,5 +1,6 @@
 //! Where credentials, Region and endpoint come from, and how long AWS may take.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,10 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
-use doorward_core::inventory::{Partition, Place};
+use doorward_core::inventory::{AccountRegion, Partition};
+use doorward_core::policy::did_you_mean;
 use tokio::sync::Mutex;
 
 use crate::operation::Service;
@@ -70,13 +73,13 @@ pub(crate) fn client() -> SharedHttpClient {
 }
 
 /// What the AWS CLI would use for the same profile and Region.
-pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig {
+pub(crate) async fn load(account_region: &AccountRegion, client: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client.clone())
         .timeout_config(TIMEOUTS.config());
-    let mut region = place.region.clone().map(Region::new);
+    let mut region = account_region.region.clone().map(Region::new);
     let provider = ProviderConfig::default().with_http_client(client.clone());
-    if let Some(profile) = &place.profile {
+    if let Some(profile) = &account_region.profile {
         let own = ProfileFileRegionProvider::builder().configure(&provider).profile_name(profile).build();
         region = RegionProviderChain::first_try(region).or_else(own).region().await;
         loader = loader.profile_name(profile);
@@ -85,7 +88,7 @@ pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig 
         loader = loader.region(region);
     }
     let config = loader.load().await;
-    let Some(profile) = place.profile.clone() else { return config };
+    let Some(profile) = account_region.profile.clone() else { return config };
     // A profile that is named outright comes before keys in the environment, as with `aws --profile`: with two
     // profiles in one policy, the environment's keys would else be used for both.
     let credentials = Profile {
@@ -118,13 +121,47 @@ impl Profile {
             let builder = ProfileFileCredentialsProvider::builder().configure(&config);
             Arc::new(builder.profile_name(&self.name).build())
         });
-        let credentials = provider.provide_credentials().await.map_err(|error| match error.source() {
-            None => CredentialsError::not_loaded(format!("profile `{}` has no credentials", self.name)),
-            Some(_) => error,
-        })?;
+        let credentials = match provider.provide_credentials().await {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                let configured = configured().await;
+                return Err(match configured.as_ref().and_then(|known| not_configured(&self.name, known)) {
+                    Some(why) => CredentialsError::not_loaded(why),
+                    None if error.source().is_none() => {
+                        CredentialsError::not_loaded(format!("profile `{}` has no credentials", self.name))
+                    }
+                    None => error,
+                });
+            }
+        };
         *known = Some(provider);
         Ok(credentials)
     }
+}
+
+/// The profiles of the AWS configuration; none where it cannot be read.
+async fn configured() -> Option<BTreeSet<String>> {
+    // The default files: those that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name, or those in ~/.aws.
+    let (fs, env) = (Fs::real(), Env::real());
+    let profiles = aws_config::profile::load(&fs, &env, &Default::default(), None).await.ok()?;
+    Some(profiles.profiles().map(str::to_owned).collect())
+}
+
+/// Why there is nothing to find for a profile that the AWS configuration does not have.
+fn not_configured(name: &str, configured: &BTreeSet<String>) -> Option<String> {
+    if configured.contains(name) {
+        return None;
+    }
+    let meant = did_you_mean(name, configured.iter().map(String::as_str));
+    let more = match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if configured.is_empty() => "it has none".to_owned(),
+        None => {
+            let names: Vec<String> = configured.iter().map(|name| format!("`{name}`")).collect();
+            format!("it has {}", names.join(", "))
+        }
+    };
+    Some(format!("profile `{name}` is not in the AWS configuration: {more}"))
 }
 
 impl ProvideCredentials for Profile {
@@ -165,6 +202,26 @@ mod tests {
 
     fn check(config: &SdkConfig, service: Service, region: &str, expected: &str) {
         assert_eq!(endpoint(config, service, region), expected);
+    }
+
+    #[test]
+    fn a_profile_that_is_not_configured_is_named_with_those_that_are() {
+        let check = |name: &str, configured: &[&str], expected: Option<&str>| {
+            let configured = configured.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(not_configured(name, &configured).as_deref(), expected);
+        };
+        check("prod", &["prod", "stage"], None);
+        check(
+            "prdo",
+            &["prod", "stage"],
+            Some("profile `prdo` is not in the AWS configuration: did you mean `prod`?"),
+        );
+        check(
+            "billing",
+            &["prod", "stage"],
+            Some("profile `billing` is not in the AWS configuration: it has `prod`, `stage`"),
+        );
+        check("prod", &[], Some("profile `prod` is not in the AWS configuration: it has none"));
     }
 
     #[test]

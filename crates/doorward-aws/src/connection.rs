@@ -35,7 +35,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 
 use crate::configuration::{self, RETRIES, TIMEOUTS};
 use crate::credentials::Kept;
@@ -62,17 +62,19 @@ pub(crate) struct Connection {
     calls: Arc<Mutex<Calls>>,
     ahead: Arc<Mutex<Option<i64>>>,
     credentials: Kept,
+    /// How often a call is tried.
+    attempts: u32,
 }
 
 impl Connection {
-    /// Reads the configuration of a place; nothing is sent to AWS yet.
-    pub(crate) async fn to(place: &Place) -> Result<Self, Error> {
+    /// Reads the configuration of an account and Region; nothing is sent to AWS yet.
+    pub(crate) async fn to(account_region: &AccountRegion) -> Result<Self, Error> {
         let client = configuration::client();
-        let config = configuration::load(place, &client).await;
+        let config = configuration::load(account_region, &client).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
         let region = region.filter(|region| !region.is_empty());
-        let region = region.ok_or_else(|| Error::NoRegion(place.clone()))?;
-        Ok(Self::of(region, config, client, place.to_string()))
+        let region = region.ok_or_else(|| Error::NoRegion(account_region.clone()))?;
+        Ok(Self::of(region, config, client, account_region.to_string()))
     }
 
     pub(crate) fn of(region: String, config: SdkConfig, client: SharedHttpClient, name: String) -> Self {
@@ -85,6 +87,22 @@ impl Connection {
             skew: SharedInterceptor::permanent(ServiceClockSkewInterceptor::new()),
             calls: Arc::default(),
             ahead: Arc::default(),
+            attempts: RETRIES.attempts,
+        }
+    }
+
+    /// The same way, on which each call is tried once; calls are counted together.
+    pub(crate) fn trying_once(&self) -> Self {
+        Self {
+            region: self.region.clone(),
+            config: self.config.clone(),
+            client: self.client.clone(),
+            retries: self.retries.clone(),
+            skew: self.skew.clone(),
+            calls: Arc::clone(&self.calls),
+            ahead: Arc::clone(&self.ahead),
+            credentials: Kept::of(self.config.credentials_provider()),
+            attempts: 1,
         }
     }
 
@@ -133,7 +151,7 @@ impl Connection {
             .endpoint_url(&endpoint)
             .standard_retry(
                 &RetryConfig::standard()
-                    .with_max_attempts(RETRIES.attempts)
+                    .with_max_attempts(self.attempts)
                     .with_initial_backoff(RETRIES.first_pause)
                     .with_max_backoff(RETRIES.longest_pause),
             )
@@ -205,6 +223,7 @@ fn request<O: Operation>(body: Body) -> Result<HttpRequest, BoxError> {
             let content = "application/x-www-form-urlencoded; charset=utf-8";
             ("POST", "/".to_owned(), Some(content), form.into_body())
         }
+        Body::Put { path, json } => ("PUT", path, Some("application/json"), json),
         Body::Json(json) => ("POST", "/".to_owned(), Some("application/x-amz-json-1.1"), json),
         Body::Get { path, query } => ("GET", format!("{path}?{}", query.into_body()), None, String::new()),
     };
@@ -229,7 +248,7 @@ fn answer<O: Operation>(response: &HttpResponse) -> Result<O::Answer, Orchestrat
         return Err(OrchestratorError::operation(Refusal::read(response.status().as_u16(), kind, body)));
     }
     // Half an answer counts as none, and is asked for again.
-    O::SERVICE.read(body).map_err(|why| OrchestratorError::response(why.into()))
+    O::read(body).map_err(|why| OrchestratorError::response(why.into()))
 }
 
 fn failure(error: SdkError<Refusal, HttpResponse>) -> Failure {

@@ -1,7 +1,7 @@
 //! Why AWS did not do what it was asked, in words for the person who reads them.
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
-use doorward_core::inventory::{Cause, Gap, Place, SecurityGroupId};
+use doorward_core::inventory::{AccountRegion, Cause, Gap, SecurityGroupId};
 
 use crate::wire::Refusal;
 
@@ -10,12 +10,12 @@ use crate::wire::Refusal;
 pub enum Error {
     /// No Region to speak to.
     #[error("no Region is configured{}", of_profile(.0))]
-    NoRegion(Place),
+    NoRegion(AccountRegion),
     /// Nothing to sign with.
-    #[error("there are no credentials for {place}: {why}")]
+    #[error("there are no credentials for {account_region}: {why}")]
     NoCredentials {
         /// For where.
-        place: Place,
+        account_region: AccountRegion,
         /// Why, in words.
         why: String,
     },
@@ -26,12 +26,11 @@ pub enum Error {
         url: String,
     },
     /// AWS said no.
-    #[error("{call} in {place} {}: {code}: {message}", Cause::of_code(code))]
+    #[error("{call} in {account_region} {}: {code}: {message}", Cause::of_code(code))]
     Refused {
         /// Like `ec2:AuthorizeSecurityGroupIngress`.
         call: String,
-        /// Where.
-        place: Place,
+        account_region: AccountRegion,
         /// AWS's code, like `UnauthorizedOperation`.
         code: String,
         /// AWS's sentence.
@@ -51,32 +50,27 @@ pub enum Error {
     #[error(
         "security group {group} is full: the rules would exceed the quota L-0EA8095F (rules per security group)"
     )]
-    Full {
-        /// Which.
-        group: SecurityGroupId,
-    },
+    Full { group: SecurityGroupId },
     /// The group does not exist.
-    #[error("security group {group} does not exist in {place}")]
+    #[error("security group {group} does not exist in {account_region}")]
     NoGroup {
-        /// Which.
         group: SecurityGroupId,
         /// Where it was looked for.
-        place: Place,
+        account_region: AccountRegion,
     },
     /// No answer came, or none that can be read. What was asked may have been done.
-    #[error("{call} in {place} failed: {why}")]
+    #[error("{call} in {account_region} failed: {why}")]
     Silent {
         /// Like `ec2:AuthorizeSecurityGroupIngress`.
         call: String,
-        /// Where.
-        place: Place,
+        account_region: AccountRegion,
         /// Why, in words.
         why: String,
     },
 }
 
-fn of_profile(place: &Place) -> String {
-    place.profile.as_ref().map(|profile| format!(" for profile `{profile}`")).unwrap_or_default()
+fn of_profile(account_region: &AccountRegion) -> String {
+    account_region.profile.as_ref().map(|profile| format!(" for profile `{profile}`")).unwrap_or_default()
 }
 
 impl Error {
@@ -138,6 +132,22 @@ impl Error {
         matches!(self, Self::Refused { code, .. } if is_denial(code))
     }
 
+    /// Whether AWS refused because it is asked too much at once.
+    pub(crate) fn is_throttling(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if THROTTLING_ERRORS.contains(&code.as_str()))
+    }
+
+    /// Whether what was asked may have been done: there was no answer, or a failure of AWS itself.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        const OWN: &[&str] =
+            &["InternalError", "InternalFailure", "RequestTimeout", "ServiceUnavailable", "Unavailable"];
+        match self {
+            Self::Silent { .. } => true,
+            Self::Refused { code, .. } => OWN.contains(&code.as_str()) || code.starts_with("HTTP 5"),
+            _ => false,
+        }
+    }
+
     /// Whether AWS refused because the policies of a role would be too long together.
     pub fn is_too_much(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if code == "LimitExceeded")
@@ -175,8 +185,13 @@ impl Failure {
     }
 
     /// As the error that a caller sees; `group` is the one that the call was about.
-    pub(crate) fn at(self, call: &str, place: &Place, group: Option<&SecurityGroupId>) -> Error {
-        let (call, place) = (call.to_owned(), place.clone());
+    pub(crate) fn at(
+        self,
+        call: &str,
+        account_region: &AccountRegion,
+        group: Option<&SecurityGroupId>,
+    ) -> Error {
+        let (call, account_region) = (call.to_owned(), account_region.clone());
         match (self, group) {
             (Self::Refused(refusal), Some(group))
                 if refusal.code() == "RulesPerSecurityGroupLimitExceeded" =>
@@ -184,14 +199,14 @@ impl Failure {
                 Error::Full { group: group.clone() }
             }
             (Self::Refused(refusal), Some(group)) if refusal.code() == "InvalidGroup.NotFound" => {
-                Error::NoGroup { group: group.clone(), place }
+                Error::NoGroup { group: group.clone(), account_region }
             }
             (Self::Refused(refusal), _) => {
                 let (code, message) = (refusal.code().to_owned(), refusal.message().to_owned());
-                Error::Refused { call, place, code, message }
+                Error::Refused { call, account_region, code, message }
             }
-            (Self::Unsigned(why), _) => Error::NoCredentials { place, why },
-            (Self::Silent(why), _) => Error::Silent { call, place, why },
+            (Self::Unsigned(why), _) => Error::NoCredentials { account_region, why },
+            (Self::Silent(why), _) => Error::Silent { call, account_region, why },
         }
     }
 

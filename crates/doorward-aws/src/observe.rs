@@ -66,7 +66,7 @@ impl Account {
             }
         }
         seen.prefix_lists().await;
-        seen.inventory.rules_per_group.extend(quota.map(|quota| (self.place().clone(), quota)));
+        seen.inventory.rules_per_group.extend(quota.map(|quota| (self.account_region().clone(), quota)));
         seen.inventory
     }
 
@@ -137,7 +137,7 @@ impl<'a> Seen<'a> {
     }
 
     fn group(&mut self, shape: &crate::operation::GroupShape) -> Option<SecurityGroupId> {
-        match reading::group(shape, self.account.place()) {
+        match reading::group(shape, self.account.account_region()) {
             Ok(group) => {
                 let id = group.id.clone();
                 self.inventory.groups.insert(id.clone(), group);
@@ -153,15 +153,15 @@ impl<'a> Seen<'a> {
     fn rules(&mut self, shapes: &[RuleShape]) {
         for shape in shapes {
             match (reading::rule(shape), shape.group.parse::<SecurityGroupId>()) {
-                (Ok((identity, standing)), Ok(id)) => {
+                (Ok((identity, existing)), Ok(id)) => {
                     let group = self.inventory.groups.entry(id.clone());
                     // A group that could not be described is there all the same when it has rules: what has
                     // ended in it can be closed.
                     let group = group.or_insert_with(|| SecurityGroup {
                         owner: shape.owner.clone(),
-                        ..reading::unnamed(id, self.account.place())
+                        ..reading::unnamed(id, self.account.account_region())
                     });
-                    group.rules.insert(identity, standing);
+                    group.rules.insert(identity, existing);
                 }
                 (Err(why), _) => self.unreadable(shape, &why.to_string()),
                 (_, Err(why)) => self.unreadable(shape, &why.to_string()),
@@ -186,7 +186,7 @@ impl<'a> Seen<'a> {
     fn gap<O: Operation>(&mut self, groups: &[SecurityGroupId], why: String) {
         self.inventory.gaps.push(Gap {
             source: GapSource::read(&action::<O>()),
-            place: self.account.place().clone(),
+            account_region: self.account.account_region().clone(),
             groups: groups.to_vec(),
             why,
         });

@@ -105,7 +105,7 @@ impl Account {
     pub async fn may_revoke(&self, group: &SecurityGroupId) -> Result<(), Error> {
         match self.0.connection.call(&MayRevokeIngress(group.clone())).await {
             Err(failure) if failure.is_denial() && !failure.is(&[MayRevokeIngress::WOULD]) => {
-                Err(failure.at(&action::<MayRevokeIngress>(), self.place(), Some(group)))
+                Err(failure.at(&action::<MayRevokeIngress>(), self.account_region(), Some(group)))
             }
             _ => Ok(()),
         }
@@ -153,7 +153,7 @@ impl Account {
         };
         // What cannot be read here is read at the next look.
         let read = answer.rules.0.iter().filter_map(|shape| rule(shape).ok());
-        let new = read.filter_map(|(rule, standing)| Some((rule, standing.id?)));
+        let new = read.filter_map(|(rule, existing)| Some((rule, existing.id?)));
         made.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Account {
     ) -> Result<O::Answer, Written> {
         let written = self.0.connection.call(&operation).await;
         written.map_err(|failure| Written {
-            error: failure.clone().at(&action::<O>(), self.place(), Some(group)),
+            error: failure.clone().at(&action::<O>(), self.account_region(), Some(group)),
             failure,
         })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::inventory::{
-    Call, Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId,
+    AccountRegion, Call, Gap, Inventory, RuleIdentity, SecurityGroupId, SecurityGroupRuleId,
 };
 use doorward_core::plan::{NotPerformed, Step, perform};
 use doorward_core::policy::RoleArn;
@@ -92,7 +92,7 @@ impl Simulated {
     }
 
     /// What is known of some groups. A group recorded in one Region is not in another.
-    pub fn observe(&self, place: &Place, groups: &[SecurityGroupId]) -> Inventory {
+    pub fn observe(&self, account_region: &AccountRegion, groups: &[SecurityGroupId]) -> Inventory {
         if groups.is_empty() {
             return Inventory::default();
         }
@@ -101,21 +101,26 @@ impl Simulated {
         state.count("DescribeSecurityGroupRules");
         if state.denied.seeing {
             let why = "UnauthorizedOperation: You are not authorized to perform this operation.".to_owned();
-            let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, place, why) };
+            let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, account_region, why) };
             return Inventory { gaps: vec![gap], ..Inventory::default() };
         }
         let seen = groups.iter().filter_map(|id| {
             let group = state.inventory.groups.get(id)?;
-            let elsewhere =
-                group.place.region.is_some() && place.region.is_some() && group.place.region != place.region;
+            let elsewhere = group.account_region.region.is_some()
+                && account_region.region.is_some()
+                && group.account_region.region != account_region.region;
             let mut group = group.clone();
-            group.place = place.clone();
+            group.account_region = account_region.clone();
             (!elsewhere).then_some((id.clone(), group))
         });
         Inventory {
             groups: seen.collect(),
             prefix_list_weights: state.inventory.prefix_list_weights.clone(),
-            rules_per_group: state.rules_per_group.map(|quota| (place.clone(), quota)).into_iter().collect(),
+            rules_per_group: state
+                .rules_per_group
+                .map(|quota| (account_region.clone(), quota))
+                .into_iter()
+                .collect(),
             ..Inventory::default()
         }
     }
@@ -123,11 +128,11 @@ impl Simulated {
     /// Performs one step as [`Self::perform`] does, and says which rules it made.
     pub fn perform_noting(
         &self,
-        place: &Place,
+        account_region: &AccountRegion,
         step: &Step,
         made: &mut Vec<Made>,
     ) -> Result<Performed, Error> {
-        let performed = self.perform(place, step)?;
+        let performed = self.perform(account_region, step)?;
         if let Step::Authorize { group, .. } = step {
             let state = self.state();
             let rules = state.inventory.groups.get(group).map(|group| &group.rules);
@@ -138,9 +143,9 @@ impl Simulated {
     }
 
     /// Performs one step: a whole call or nothing, and then, after a lost race, a rule at a time.
-    pub fn perform(&self, place: &Place, step: &Step) -> Result<Performed, Error> {
+    pub fn perform(&self, account_region: &AccountRegion, step: &Step) -> Result<Performed, Error> {
         let mut state = self.state();
-        state.permitted(place)?;
+        state.permitted(account_region)?;
         match state.one_call(step) {
             Ok(()) => Ok(Performed { done: rules(step), already: Vec::new() }),
             Err(NotPerformed::Duplicate { .. } | NotPerformed::NoRule { .. }) => {
@@ -151,27 +156,27 @@ impl Simulated {
                         Err(NotPerformed::Duplicate { rule, .. } | NotPerformed::NoRule { rule, .. }) => {
                             performed.already.push(rule);
                         }
-                        Err(other) => return Err(refused(other, place)),
+                        Err(other) => return Err(refused(other, account_region)),
                     }
                 }
                 Ok(performed)
             }
-            Err(other) => Err(refused(other, place)),
+            Err(other) => Err(refused(other, account_region)),
         }
     }
 
     /// Closes rules by what they let through.
     pub fn close_blind(
         &self,
-        place: &Place,
+        account_region: &AccountRegion,
         group: &SecurityGroupId,
         rules: &[RuleIdentity],
     ) -> Result<Performed, Error> {
         let mut state = self.state();
-        state.permitted(place)?;
+        state.permitted(account_region)?;
         state.count("RevokeSecurityGroupIngress");
         let Some(group) = state.inventory.groups.get_mut(group) else {
-            return Err(Error::NoGroup { group: group.clone(), place: place.clone() });
+            return Err(Error::NoGroup { group: group.clone(), account_region: account_region.clone() });
         };
         let (done, already) =
             rules.iter().cloned().partition(|rule: &RuleIdentity| group.rules.remove(rule).is_some());
@@ -186,21 +191,21 @@ impl Simulated {
     }
 
     /// Ends a session; one that is over already is no error.
-    pub fn end_session(&self, place: &Place, session: &str) -> Result<(), Error> {
+    pub fn end_session(&self, account_region: &AccountRegion, session: &str) -> Result<(), Error> {
         let mut state = self.state();
         state.count("TerminateSession");
         if state.denied.ending {
-            return Err(denied("ssm:TerminateSession", place, "AccessDeniedException"));
+            return Err(denied("ssm:TerminateSession", account_region, "AccessDeniedException"));
         }
         state.sessions.retain(|open| open.id != session);
         Ok(())
     }
 
     /// Whether rules of a group may be taken away.
-    pub fn may_revoke(&self, place: &Place) -> Result<(), Error> {
+    pub fn may_revoke(&self, account_region: &AccountRegion) -> Result<(), Error> {
         let state = self.state();
         if state.denied.changing {
-            return Err(denied("ec2:RevokeSecurityGroupIngress", place, "UnauthorizedOperation"));
+            return Err(denied("ec2:RevokeSecurityGroupIngress", account_region, "UnauthorizedOperation"));
         }
         Ok(())
     }
@@ -208,7 +213,7 @@ impl Simulated {
     /// Puts a policy into a role.
     pub fn put_role_policy(
         &self,
-        place: &Place,
+        account_region: &AccountRegion,
         role: &RoleArn,
         name: &str,
         document: &str,
@@ -216,7 +221,7 @@ impl Simulated {
         let mut state = self.state();
         state.count("PutRolePolicy");
         if state.denied.revoking {
-            return Err(denied("iam:PutRolePolicy", place, "AccessDenied"));
+            return Err(denied("iam:PutRolePolicy", account_region, "AccessDenied"));
         }
         state.role_policies.insert((role.to_string(), name.to_owned()), document.to_owned());
         Ok(())
@@ -237,11 +242,11 @@ impl State {
         *self.calls.entry(call).or_default() += 1;
     }
 
-    fn permitted(&self, place: &Place) -> Result<(), Error> {
+    fn permitted(&self, account_region: &AccountRegion) -> Result<(), Error> {
         if !self.denied.changing {
             return Ok(());
         }
-        Err(denied("ec2:AuthorizeSecurityGroupIngress", place, "UnauthorizedOperation"))
+        Err(denied("ec2:AuthorizeSecurityGroupIngress", account_region, "UnauthorizedOperation"))
     }
 
     fn one_call(&mut self, step: &Step) -> Result<(), NotPerformed> {
@@ -250,9 +255,10 @@ impl State {
             Step::Describe { .. } => "ModifySecurityGroupRules",
             Step::Revoke { .. } => "RevokeSecurityGroupIngress",
         });
-        let place = self.inventory.groups.get(step.group()).map(|group| group.place.clone());
-        if let (Some(place), Some(quota)) = (place, self.rules_per_group) {
-            self.inventory.rules_per_group.insert(place, quota);
+        let account_region =
+            self.inventory.groups.get(step.group()).map(|group| group.account_region.clone());
+        if let (Some(account_region), Some(quota)) = (account_region, self.rules_per_group) {
+            self.inventory.rules_per_group.insert(account_region, quota);
         }
         let last = &mut self.last;
         perform(&mut self.inventory, step, || {
@@ -262,16 +268,18 @@ impl State {
     }
 }
 
-fn refused(why: NotPerformed, place: &Place) -> Error {
+fn refused(why: NotPerformed, account_region: &AccountRegion) -> Error {
     let (code, message) = match why {
         NotPerformed::Full { group, .. } => return Error::Full { group },
-        NotPerformed::NoGroup { group } => return Error::NoGroup { group, place: place.clone() },
+        NotPerformed::NoGroup { group } => {
+            return Error::NoGroup { group, account_region: account_region.clone() };
+        }
         NotPerformed::Duplicate { .. } => ("InvalidPermission.Duplicate", why.to_string()),
         NotPerformed::NoRule { .. } => ("InvalidSecurityGroupRuleId.NotFound", why.to_string()),
     };
     Error::Refused {
         call: "ec2:AuthorizeSecurityGroupIngress".to_owned(),
-        place: place.clone(),
+        account_region: account_region.clone(),
         code: code.to_owned(),
         message,
     }
@@ -304,10 +312,10 @@ fn one_by_one(step: &Step) -> Vec<Step> {
 }
 
 /// What is said to credentials that lack a permission.
-fn denied(call: &str, place: &Place, code: &str) -> Error {
+fn denied(call: &str, account_region: &AccountRegion, code: &str) -> Error {
     Error::Refused {
         call: call.to_owned(),
-        place: place.clone(),
+        account_region: account_region.clone(),
         code: code.to_owned(),
         message: "You are not authorized to perform this operation.".to_owned(),
     }
@@ -341,10 +349,11 @@ mod tests {
 
     #[test]
     fn the_example_has_one_group_and_one_foreign_rule() {
-        let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()), account: None };
-        let seen = example().observe(&place, &[group(), "sg-0bad".parse().expect("a group")]);
+        let account_region =
+            AccountRegion { profile: Some("prod".into()), region: Some("eu-west-1".into()), account: None };
+        let seen = example().observe(&account_region, &[group(), "sg-0bad".parse().expect("a group")]);
         let Seen::There(found) = seen.group(&group()) else { panic!("no group") };
-        assert_eq!(found.place, place);
+        assert_eq!(found.account_region, account_region);
         assert_eq!(found.rules.len(), 2);
         assert!(matches!(seen.group(&"sg-0bad".parse().expect("a group")), Seen::Gone));
         // Both recorded answers tell the same.
@@ -354,27 +363,31 @@ mod tests {
     #[test]
     fn it_refuses_and_forgives_as_aws_does() {
         let account = example();
-        let place = Place::default();
-        let performed = account.perform(&place, &authorize(1..=2)).expect("rules");
+        let account_region = AccountRegion::default();
+        let performed = account.perform(&account_region, &authorize(1..=2)).expect("rules");
         assert_eq!((performed.done.len(), performed.already.len()), (2, 0));
-        let performed = account.perform(&place, &authorize(2..=3)).expect("rules");
+        let performed = account.perform(&account_region, &authorize(2..=3)).expect("rules");
         assert_eq!((performed.done.len(), performed.already.len()), (1, 1));
-        let full = account.perform(&place, &authorize(4..=60)).expect_err("no room for 57 beside 4");
+        let full = account.perform(&account_region, &authorize(4..=60)).expect_err("no room for 57 beside 4");
         assert_eq!(full, Error::Full { group: group() });
         assert_eq!(account.inventory().groups[&group()].rules.len(), 5);
         account.set_quota(100);
-        account.perform(&place, &authorize(4..=60)).expect("room now");
-        assert_eq!(account.observe(&place, &[group()]).quota(&place), 100);
+        account.perform(&account_region, &authorize(4..=60)).expect("room now");
+        assert_eq!(account.observe(&account_region, &[group()]).quota(&account_region), 100);
         let gone = Step::Authorize { group: "sg-0bad".parse().expect("a group"), rules: vec![] };
-        assert!(matches!(account.perform(&place, &gone), Err(Error::NoGroup { .. })));
+        assert!(matches!(account.perform(&account_region, &gone), Err(Error::NoGroup { .. })));
         let one = RuleIdentity::admitting(
             "tcp/5432".parse().expect("a flow"),
             "203.0.113.1".parse().expect("an address"),
         );
-        let closed = account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed");
+        let closed =
+            account.close_blind(&account_region, &group(), std::slice::from_ref(&one)).expect("closed");
         assert_eq!(closed.done, std::slice::from_ref(&one));
         assert_eq!(
-            account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed").already,
+            account
+                .close_blind(&account_region, &group(), std::slice::from_ref(&one))
+                .expect("closed")
+                .already,
             [one]
         );
     }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use doorward_aws::{NotRecorded, recorded, save};
 use doorward_core::inventory::Inventory;
+use doorward_core::name::InstallationId;
+use doorward_core::plan::network::network_difference;
+use doorward_core::topology::{Site, adopt, layout};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -17,6 +20,7 @@ fn main() {
         trial("shared data: the network of Batfish", batfish),
         trial("shared data: every folder of Cloud Custodian", custodian),
         trial("shared data: all of it as one account", together),
+        trial("shared data: the plan of every VPC that was adopted is empty", adopted),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -188,4 +192,30 @@ fn together(data: &Path) -> Result<(), Failed> {
     saved(&account)?;
     let groups = account.groups.len();
     if groups > 150 { Ok(()) } else { Err(format!("{groups} groups").into()) }
+}
+
+/// Each VPC is declared as it is, and nothing of the declaration is to be planned.
+fn adopted(data: &Path) -> Result<(), Failed> {
+    let (name, by) = ("adopted".parse()?, InstallationId::from_random([7; 4]));
+    let folders = std::fs::read_dir(data.join("cloud-custodian"))?;
+    let mut folders: Vec<PathBuf> = folders.map(|entry| Ok(entry?.path())).collect::<Result<_, Failed>>()?;
+    folders.extend(["cloudmapper-demo", "hybrid-cloud-aws"].map(|name| data.join(name)));
+    let (mut vpcs, mut roles) = (0, 0);
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        let Ok(mut account) = recorded(folder) else { continue };
+        // What was not recorded would be an obstacle, and not a step.
+        account.gaps.clear();
+        for (vpc, seen) in &account.vpcs {
+            let adopted = adopt(&account, vpc, &name).ok_or("no declaration")?;
+            let site = Site::of(&account, seen.account_region.clone(), by.clone());
+            let layout = layout(&adopted.topology, &account, &site)
+                .map_err(|obstacles| format!("{}: {vpc}: {obstacles:?}", folder.display()))?;
+            let plan = network_difference(&account, &layout.wanted, &by);
+            if let Some(step) = plan.steps().first() {
+                return Err(format!("{}: {vpc}: {}\n{adopted}", folder.display(), step.change).into());
+            }
+            (vpcs, roles) = (vpcs + 1, roles + adopted.topology.roles.len());
+        }
+    }
+    if vpcs >= 70 && roles >= 15 { Ok(()) } else { Err(format!("{vpcs} VPCs with {roles} roles").into()) }
 }

@@ -27,6 +27,9 @@ pub enum Life {
         /// How often it was changed since it was first asked for. An approval names the revision that it is for.
         #[serde(default, skip_serializing_if = "is_zero")]
         revision: u32,
+        /// A digest of what it would open by the policy as it was asked for; none where an earlier version did not note it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens: Option<String>,
     },
     /// Open until its end.
     Open {
@@ -46,7 +49,6 @@ pub enum Life {
         since: Option<Timestamp>,
         /// When it ended.
         at: Timestamp,
-        /// How.
         how: Ending,
         /// Who had approved it, when the policy asked for that: only time without approval counts against a person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +56,9 @@ pub enum Life {
         /// When, of a grant that had been open without an approval before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_at: Option<Timestamp>,
+        /// How many seconds it was open, if its time was up before its end by a clock that was set back meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lived: Option<i64>,
     },
 }
 
@@ -68,10 +73,9 @@ pub enum Ending {
     /// Its time was up.
     TimeUp,
     /// Somebody closed it: the person or an operator.
-    Closed {
-        /// Who.
-        by: Person,
-    },
+    Closed { by: Person },
+    /// The person, or an operator, closed it while it waited for approval: it never was open.
+    Withdrawn { by: Person },
     /// The policy allows it no longer.
     NoLongerAllowed {
         /// Why, in words.
@@ -79,7 +83,6 @@ pub enum Ending {
     },
     /// An approver denied the request.
     Rejected {
-        /// Who.
         by: Person,
         /// Why, in the approver's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,11 +102,23 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// The end of a grant as it is when that is written: a request that is closed while it waits is withdrawn.
+    #[must_use]
+    pub fn of(self, grant: &Grant) -> Self {
+        match (self, grant.life()) {
+            (Self::Closed { by }, Life::Waiting { .. }) => Self::Withdrawn { by },
+            (how, _) => how,
+        }
+    }
+}
+
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimeUp => f.write_str("expired"),
             Self::Closed { by } => write!(f, "revoked by {by}"),
+            Self::Withdrawn { by } => write!(f, "withdrawn by {by}"),
             Self::NoLongerAllowed { why } => write!(f, "no longer allowed: {why}"),
             Self::Rejected { by, reason: None } => write!(f, "denied by {by}"),
             Self::Rejected { by, reason: Some(reason) } => write!(f, "denied by {by}: {reason}"),
@@ -125,6 +140,8 @@ pub struct Grant {
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     moves: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    behind: u32,
     #[serde(flatten)]
     life: Life,
 }
@@ -143,7 +160,7 @@ impl Grant {
         reason: Option<String>,
         life: Life,
     ) -> Self {
-        Self { id, person, target, transport, source, reason, moves: 0, life }
+        Self { id, person, target, transport, source, reason, moves: 0, behind: 0, life }
     }
 
     pub(crate) fn with_life(&self, life: Life) -> Self {
@@ -156,6 +173,10 @@ impl Grant {
 
     pub(crate) fn with_source(&self, source: Cidr) -> Self {
         Self { source, ..self.clone() }
+    }
+
+    pub(crate) fn with_behind(&self, behind: u32) -> Self {
+        Self { behind, ..self.clone() }
     }
 
     /// The same under another name and from another address.
@@ -196,6 +217,12 @@ impl Grant {
     /// How often it was moved to another address since it was opened.
     pub fn moves(&self) -> u32 {
         self.moves
+    }
+
+    /// How many seconds the clock was behind when it was opened, by the times of what its person had open before: the clock
+    /// had been set back.
+    pub fn behind(&self) -> u32 {
+        self.behind
     }
 
     /// How often it was changed while it waits; zero for what does not wait.
@@ -272,7 +299,13 @@ impl Grant {
             return self.clone();
         }
         let (approved_by, approved_at) = (self.approved_by().cloned(), self.approved_at());
-        self.with_life(Life::Ended { since: self.since(), at: now, how, approved_by, approved_at })
+        let lived = match (&self.life, &how) {
+            (Life::Open { since, until, .. }, Ending::TimeUp) if now < *until => {
+                Some(until.duration_since(*since).as_secs())
+            }
+            _ => None,
+        };
+        self.with_life(Life::Ended { since: self.since(), at: now, how, approved_by, approved_at, lived })
     }
 
     /// How it must end now on account of the time alone, if it must.

@@ -16,13 +16,9 @@ pub use crate::name::{InstallationId, NotAnInstallation};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Because {
-    /// A grant.
     Grant {
-        /// Which.
         id: GrantId,
-        /// Whose.
         person: Person,
-        /// To what.
         target: TargetName,
     },
     /// A firewall's static list.
@@ -37,7 +33,6 @@ pub enum Because {
     },
     /// A network that is declared.
     Network {
-        /// Which.
         network: NetworkName,
     },
 }
@@ -242,6 +237,25 @@ mod tests {
         );
         assert!(mark.to_string().len() <= 255, "{mark}");
         assert_eq!(mark.to_string().parse::<Mark>().map(|read| read.until), Ok(mark.until));
+    }
+
+    #[test]
+    fn a_whole_second_stays_and_a_fraction_is_rounded_up() {
+        let until = |until: &str| {
+            let static_ = Because::Role { role: "db".parse().expect("a role") };
+            let until = until.parse().expect("an instant");
+            let mark = Mark::new(InstallationId::from_random([0; 4]), static_, Some(until));
+            mark.until.expect("an end").to_string()
+        };
+        assert_eq!(until("2026-11-22T10:00:00Z"), "2026-11-22T10:00:00Z");
+        assert_eq!(until("2026-11-22T10:00:00.000000001Z"), "2026-11-22T10:00:01Z");
+    }
+
+    #[test]
+    fn a_name_is_cut_only_beyond_its_limit() {
+        assert_eq!(escape(&"x".repeat(LONGEST_NAME)), "x".repeat(LONGEST_NAME));
+        assert_eq!(escape(&"x".repeat(LONGEST_NAME + 1)), format!("{}*", "x".repeat(LONGEST_NAME)));
+        assert_eq!(escape("rené"), "ren=C3=A9");
     }
 
     #[test]

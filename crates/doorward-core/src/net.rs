@@ -247,6 +247,24 @@ impl Flow {
         }
     }
 
+    /// Whether every packet that is in the other is in this one.
+    pub fn covers(self, other: Self) -> bool {
+        let ports = |one: Ports, other: Ports| one.from() <= other.from() && other.to() <= one.to();
+        let kinds = |one: Icmp, other: Icmp| match (one, other) {
+            (Icmp::All, _) => true,
+            (Icmp::Type(one), Icmp::Type(other) | Icmp::Code(other, _)) => one == other,
+            (one, other) => one == other,
+        };
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Tcp(one), Self::Tcp(other)) | (Self::Udp(one), Self::Udp(other)) => ports(one, other),
+            (Self::Icmp(one), Self::Icmp(other)) | (Self::Icmpv6(one), Self::Icmpv6(other)) => {
+                kinds(one, other)
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// Whether a packet of that family can be in this flow: ICMP is bound to its family, all else is not.
     pub fn fits(self, family: Family) -> bool {
         match self {

@@ -1,14 +1,14 @@
 //! Sessions of Session Manager beside the grants that they carry: where they are, and which have outlived their grant.
 //!
-//! A session is a grant's by the reason that it was started with, or by its owner: the credentials that are vended for a
-//! grant have a name of their own, and whatever is started with them is owned by that name, also without a reason.
+//! A session is a grant's by the reason that it was started with, or by its owner: the credentials that are vended for
+//! a grant have a name of their own, and whatever is started with them is owned by that name, also without a reason.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::grant::{Grant, GrantId, Life};
-use crate::inventory::Place;
+use crate::inventory::AccountRegion;
 use crate::name::{AWS_NAME, aws_name};
 use crate::policy::{Over, Person, Policy, Transport};
 
@@ -39,7 +39,7 @@ pub fn granted(reason: &str) -> Option<GrantId> {
 }
 
 /// The place that the sessions of a grant by this way are opened in; none where it needs no session.
-pub fn place(policy: &Policy, transport: Transport) -> Option<&Place> {
+pub fn account_region(policy: &Policy, transport: Transport) -> Option<&AccountRegion> {
     match transport {
         Transport::Ssm => policy.ssm.as_ref().map(|ssm| &ssm.at),
         Transport::Ssh => policy.ssh.as_ref().filter(|ssh| ssh.over == Over::Ssm).map(|ssh| &ssh.at),
@@ -67,9 +67,9 @@ pub(crate) fn role_session(owner: &str) -> Option<&str> {
 /// The sessions of grants that are over, each with that grant.
 ///
 /// A session is ours by its owner, or by its whole reason, and only where that names one of these grants: what somebody
-/// else started, another Doorward's, and what mentions a grant in a sentence are left alone. So is one whose grant waits
-/// for somebody's answer, which nobody can have opened for it. Who has the credentials of a grant that is over does not
-/// keep a session by giving it another grant's reason.
+/// else started, another Doorward's, and what mentions a grant in a sentence are left alone. So is one whose grant
+/// waits for somebody's answer, which nobody can have opened for it. Who has the credentials of a grant that is over
+/// does not keep a session by giving it another grant's reason.
 pub fn outlived<'a>(
     sessions: &'a [OpenSession],
     grants: &'a [Grant],
@@ -214,7 +214,8 @@ mod tests {
                 "[people]\npasswords = \"p\"\ngroups = \"g\"\n[aws]\nregion = \"eu-west-1\"\n{sections}"
             );
             let policy = crate::policy::parse(&text, "doorward.toml").expect("a policy");
-            let region = place(&policy, transport).and_then(|place| place.region.as_deref());
+            let region = account_region(&policy, transport)
+                .and_then(|account_region| account_region.region.as_deref());
             assert_eq!(region, expected, "{sections} {transport}");
         };
         let ssm = "[ssm]\njump-host = \"tag:Name=jump\"\nregion = \"eu-west-2\"\n";

@@ -9,16 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "../../doorward/benches/reach/account/mod.rs"]
-mod account;
-
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
-use account::{GONE, Shape, account};
 use doorward_core::inventory::{Destination, Direction, Inventory, Peer, RouteTarget, SecurityGroupId};
 use doorward_core::reach::{PathQuery, Reachability};
+use reach_model::account::{GONE, Shape, account};
 
 fn shapes() -> [Shape; 4] {
     [Shape::of(100), Shape::of(1_000), Shape::of(10_000), Shape::alike(2_000)]
@@ -165,12 +162,12 @@ fn more_interfaces_in_the_same_roles_change_nothing_else() {
 fn roles_and_ways_do_not_grow_with_interfaces() {
     let count = |interfaces| {
         let reachability = Reachability::of(account(Shape::alike(interfaces)));
-        let mut ways = 0;
+        let mut paths = 0;
         reachability.paths(&PathQuery::default(), &mut |_| {
-            ways += 1;
+            paths += 1;
             ControlFlow::Continue(())
         });
-        (reachability.roles().len(), ways)
+        (reachability.roles().len(), paths)
     };
     let few = count(1_250);
     assert!(few.0 > 90 && few.1 > few.0, "{few:?}");

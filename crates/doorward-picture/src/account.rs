@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use doorward_core::inventory::{Destination, Inventory, RouteTarget, Subnet, SubnetId, Tags};
 use doorward_core::reach::{self, End, Flows, PathQuery, Reachability, Selector};
 
-use crate::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
+use crate::{Drawing, Edge, Kind, Outside, Role, Spot, Tier, Vpc};
 
 /// So many sets of addresses outside have a place of their own; the rest share one.
 const ADDRESSES: usize = 4;
@@ -22,12 +22,12 @@ pub fn drawing(reachability: &Reachability, scope: &PathQuery) -> Drawing {
     let inventory = reachability.inventory();
     let mut found: Vec<reach::AllowedPath> = Vec::new();
     let mut more = false;
-    reachability.paths(scope, &mut |way| {
+    reachability.paths(scope, &mut |path| {
         more = found.len() >= WAYS;
         if more {
             return ControlFlow::Break(());
         }
-        found.push(way);
+        found.push(path);
         ControlFlow::Continue(())
     });
     let places = Places::of(&found);
@@ -44,22 +44,22 @@ pub fn drawing(reachability: &Reachability, scope: &PathQuery) -> Drawing {
     drawing.outside = places.list(inventory);
     // Several ways between two ends, each for some of the addresses that share a place, are one line.
     let mut merged: BTreeMap<(Spot, Spot), Merged> = BTreeMap::new();
-    for way in &found {
-        let ends = (places.spot(&way.from, way), places.spot(&way.to, way));
+    for path in &found {
+        let ends = (places.spot(&path.from, path), places.spot(&path.to, path));
         let into = merged.entry(ends).or_default();
         into.whole =
-            if into.count == 0 { way.whole } else { into.whole && way.whole && into.flows == way.flows };
+            if into.count == 0 { path.whole } else { into.whole && path.whole && into.flows == path.flows };
         into.count += 1;
-        into.flows = into.flows.union(&way.flows);
-        into.at_most = into.at_most.union(&way.at_most);
+        into.flows = into.flows.union(&path.flows);
+        into.at_most = into.at_most.union(&path.at_most);
     }
-    drawing.ways = merged
+    drawing.edges = merged
         .into_iter()
-        .map(|((from, to), way)| {
+        .map(|((from, to), path)| {
             // What is only possible is drawn, too, in the colour of what is possible.
-            let kind = Kind::of(if way.flows.is_empty() { &way.at_most } else { &way.flows });
-            let perhaps = way.at_most.minus(&way.flows);
-            Way { from, to, flows: words(&way.flows), perhaps: words(&perhaps), kind, whole: way.whole }
+            let kind = Kind::of(if path.flows.is_empty() { &path.at_most } else { &path.flows });
+            let perhaps = path.at_most.minus(&path.flows);
+            Edge { from, to, flows: words(&path.flows), perhaps: words(&perhaps), kind, whole: path.whole }
         })
         .collect();
     drawing
@@ -94,10 +94,10 @@ fn title(inventory: &Inventory, scope: &PathQuery) -> String {
 }
 
 /// The ends of a way as a question names them: any of a role stands for all of them.
-pub fn endpoints(reachability: &Reachability, drawing: &Drawing, way: &Way) -> Option<(String, String)> {
-    let from = endpoint(reachability, drawing, way.from, 0)?;
+pub fn endpoints(reachability: &Reachability, drawing: &Drawing, path: &Edge) -> Option<(String, String)> {
+    let from = endpoint(reachability, drawing, path.from, 0)?;
     // What passes within a role passes between two of it.
-    Some((from, endpoint(reachability, drawing, way.to, usize::from(way.from == way.to))?))
+    Some((from, endpoint(reachability, drawing, path.to, usize::from(path.from == path.to))?))
 }
 
 fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot, member: usize) -> Option<String> {
@@ -140,15 +140,15 @@ struct Places {
 }
 
 impl Places {
-    fn of(ways: &[reach::AllowedPath]) -> Self {
+    fn of(edges: &[reach::AllowedPath]) -> Self {
         let mut places =
             Self { internet: false, remotes: BTreeSet::new(), addresses: Vec::new(), others: false };
         let mut sets: BTreeMap<String, usize> = BTreeMap::new();
-        for way in ways {
-            for end in [&way.from, &way.to] {
+        for path in edges {
+            for end in [&path.from, &path.to] {
                 match end {
-                    End::Internet if way.addresses.is_empty() => places.internet = true,
-                    End::Internet => *sets.entry(named(way)).or_default() += 1,
+                    End::Internet if path.addresses.is_empty() => places.internet = true,
+                    End::Internet => *sets.entry(named(path)).or_default() += 1,
                     End::Remote(id) => {
                         places.remotes.insert(id.to_string());
                     }
@@ -186,14 +186,14 @@ impl Places {
         list
     }
 
-    fn spot(&self, end: &End, way: &reach::AllowedPath) -> Spot {
+    fn spot(&self, end: &End, path: &reach::AllowedPath) -> Spot {
         let internet = usize::from(self.internet);
         let addresses = internet + self.remotes.len();
         match end {
             End::Role(id) => Spot::Role(*id),
-            End::Internet if way.addresses.is_empty() => Spot::Outside(0),
+            End::Internet if path.addresses.is_empty() => Spot::Outside(0),
             End::Internet => {
-                let name = named(way);
+                let name = named(path);
                 let place = self.addresses.iter().position(|set| *set == name);
                 Spot::Outside(addresses + place.unwrap_or(self.addresses.len()))
             }
@@ -206,10 +206,10 @@ impl Places {
 }
 
 /// Addresses in a few words.
-fn named(way: &reach::AllowedPath) -> String {
-    let mut words: Vec<String> = way.addresses.iter().take(PREFIXES).map(ToString::to_string).collect();
-    if way.addresses.len() > PREFIXES {
-        words.push(format!("and {} more", way.addresses.len() - PREFIXES));
+fn named(path: &reach::AllowedPath) -> String {
+    let mut words: Vec<String> = path.addresses.iter().take(PREFIXES).map(ToString::to_string).collect();
+    if path.addresses.len() > PREFIXES {
+        words.push(format!("and {} more", path.addresses.len() - PREFIXES));
     }
     words.join(", ")
 }
@@ -249,7 +249,7 @@ fn vpcs(reachability: &Reachability) -> Vec<Vpc> {
             let vpc = inventory.vpcs.get(&id);
             let mut about: Vec<String> =
                 vpc.into_iter().flat_map(|vpc| &vpc.cidrs).map(ToString::to_string).collect();
-            about.extend(vpc.map(|vpc| vpc.place.to_string()));
+            about.extend(vpc.map(|vpc| vpc.account_region.to_string()));
             Vpc {
                 name: vpc.and_then(|vpc| tagged(&vpc.tags)).map(str::to_owned),
                 about,

@@ -2,7 +2,7 @@
 
 use doorward_core::reach::RoleId;
 
-use super::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
+use super::{Drawing, Edge, Kind, Outside, Role, Spot, Tier, Vpc};
 
 /// A role.
 pub fn role(id: u32, name: &str, groups: &[&str], members: usize, public: bool) -> Role {
@@ -16,8 +16,8 @@ pub fn tier(title: &str, about: &str, roles: Vec<Role>) -> Tier {
 }
 
 /// A way.
-pub fn way(from: Spot, to: Spot, flows: &str, kind: Kind) -> Way {
-    Way { from, to, flows: flows.into(), perhaps: String::new(), kind, whole: true }
+pub fn edge(from: Spot, to: Spot, flows: &str, kind: Kind) -> Edge {
+    Edge { from, to, flows: flows.into(), perhaps: String::new(), kind, whole: true }
 }
 
 fn r(id: u32) -> Spot {
@@ -96,25 +96,25 @@ pub fn small() -> Drawing {
                 )],
             },
         ],
-        ways: vec![
-            way(internet, r(0), "tcp/80, tcp/443", Kind::Web),
-            way(office, r(1), "tcp/22", Kind::Shell),
-            way(vpn, r(8), "tcp/443", Kind::Web),
-            way(r(0), r(2), "tcp/8080", Kind::Web),
-            way(r(1), r(2), "tcp/22", Kind::Shell),
-            way(r(1), r(3), "tcp/22", Kind::Shell),
-            way(r(2), r(5), "tcp/5432", Kind::Database),
-            way(r(3), r(5), "tcp/5432", Kind::Database),
-            way(r(4), r(5), "tcp/5432", Kind::Database),
-            way(r(2), r(6), "tcp/6379", Kind::Database),
-            way(r(4), r(6), "tcp/6379", Kind::Database),
-            way(r(2), r(2), "tcp/7946, udp/7946", Kind::Other),
-            way(r(2), internet, "all", Kind::Wide),
-            way(r(3), internet, "all", Kind::Wide),
-            way(r(4), internet, "all", Kind::Wide),
-            Way { perhaps: "tcp/22".into(), ..way(r(9), r(2), "", Kind::Shell) },
-            way(r(9), r(8), "tcp/3000", Kind::Web),
-            Way { whole: false, ..way(r(9), internet, "tcp/443", Kind::Web) },
+        edges: vec![
+            edge(internet, r(0), "tcp/80, tcp/443", Kind::Web),
+            edge(office, r(1), "tcp/22", Kind::Shell),
+            edge(vpn, r(8), "tcp/443", Kind::Web),
+            edge(r(0), r(2), "tcp/8080", Kind::Web),
+            edge(r(1), r(2), "tcp/22", Kind::Shell),
+            edge(r(1), r(3), "tcp/22", Kind::Shell),
+            edge(r(2), r(5), "tcp/5432", Kind::Database),
+            edge(r(3), r(5), "tcp/5432", Kind::Database),
+            edge(r(4), r(5), "tcp/5432", Kind::Database),
+            edge(r(2), r(6), "tcp/6379", Kind::Database),
+            edge(r(4), r(6), "tcp/6379", Kind::Database),
+            edge(r(2), r(2), "tcp/7946, udp/7946", Kind::Other),
+            edge(r(2), internet, "all", Kind::Wide),
+            edge(r(3), internet, "all", Kind::Wide),
+            edge(r(4), internet, "all", Kind::Wide),
+            Edge { perhaps: "tcp/22".into(), ..edge(r(9), r(2), "", Kind::Shell) },
+            edge(r(9), r(8), "tcp/3000", Kind::Web),
+            Edge { whole: false, ..edge(r(9), internet, "tcp/443", Kind::Web) },
         ],
         part: false,
     }
@@ -188,7 +188,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
         });
     }
     let internet = Spot::Outside(0);
-    let mut ways = std::collections::BTreeMap::new();
+    let mut edges = std::collections::BTreeMap::new();
     for (environment, sort, spot) in &all {
         let mates: Vec<&(usize, &str, Spot)> = all.iter().filter(|other| other.0 == *environment).collect();
         let pick = |sort: &str, lot: &mut Lot| {
@@ -197,7 +197,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
         };
         let mut add = |from: Spot, to: Option<Spot>, flows: &str, kind: Kind| {
             if let Some(to) = to {
-                ways.insert((from, to), way(from, to, flows, kind));
+                edges.insert((from, to), edge(from, to, flows, kind));
             }
         };
         match *sort {
@@ -221,6 +221,6 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
             }
         }
     }
-    drawing.ways = ways.into_values().filter(|way| way.from != way.to).collect();
+    drawing.edges = edges.into_values().filter(|edge| edge.from != edge.to).collect();
     drawing
 }

@@ -62,25 +62,26 @@ impl Drawing {
     /// The same with the ways of a part alone; none when the part is not in it.
     pub fn narrowed(&self, focus: Focus) -> Option<Self> {
         // The tier of each role.
-        let mut tiers: BTreeMap<Spot, Place> =
-            (0..self.outside.len()).map(|place| (Spot::Outside(place), Place::Outside(place))).collect();
+        let mut tiers: BTreeMap<Spot, SpotOwner> =
+            (0..self.outside.len()).map(|place| (Spot::Outside(place), SpotOwner::Outside(place))).collect();
         for (number, tier) in self.vpcs.iter().flat_map(|vpc| &vpc.tiers).enumerate() {
-            tiers.extend(tier.roles.iter().map(|role| (Spot::Role(role.id), Place::Tier(number))));
+            tiers.extend(tier.roles.iter().map(|role| (Spot::Role(role.id), SpotOwner::Tier(number))));
         }
         let mut part = self.clone();
         part.part = true;
         match focus {
             Focus::Of(spot) => {
                 tiers.get(&spot)?;
-                part.ways.retain(|way| way.from == spot || way.to == spot);
+                part.edges.retain(|edge| edge.from == spot || edge.to == spot);
             }
             Focus::Between(from, to) => {
                 let (from, to) = (tiers.get(&from)?, tiers.get(&to)?);
-                part.ways.retain(|way| tiers.get(&way.from) == Some(from) && tiers.get(&way.to) == Some(to));
+                part.edges
+                    .retain(|edge| tiers.get(&edge.from) == Some(from) && tiers.get(&edge.to) == Some(to));
             }
         }
         // What has no part in it is not drawn: a tier that nothing leads to or from, and a VPC of such tiers.
-        let ends: BTreeSet<Spot> = part.ways.iter().flat_map(|way| [way.from, way.to]).collect();
+        let ends: BTreeSet<Spot> = part.edges.iter().flat_map(|edge| [edge.from, edge.to]).collect();
         for vpc in &mut part.vpcs {
             vpc.tiers.retain(|tier| tier.roles.iter().any(|role| ends.contains(&Spot::Role(role.id))));
         }
@@ -130,7 +131,7 @@ impl Drawing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum SpotOwner {
     Outside(usize),
     Tier(usize),
 }

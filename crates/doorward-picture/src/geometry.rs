@@ -68,7 +68,6 @@ pub struct Laid {
 pub struct Path {
     /// Its number in [`Scene::lines`].
     pub line: usize,
-    /// Its trunk.
     pub trunk: usize,
     /// Where it begins, its corners, where it ends.
     pub points: Vec<(i32, i32)>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::reach::RoleId;
 
-use crate::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
+use crate::{Drawing, Edge, Kind, Outside, Role, Spot, Tier, Vpc};
 
 /// So many roles can be looked at one by one.
 const FEW_ROLES: usize = 40;
@@ -60,7 +60,6 @@ pub struct Scene<'a> {
 pub struct Area<'a> {
     /// What it is.
     pub vpc: &'a Vpc,
-    /// Its bands.
     pub bands: Vec<usize>,
 }
 
@@ -93,7 +92,6 @@ pub enum Why {
 /// A box.
 #[derive(Debug)]
 pub struct Cell<'a> {
-    /// Its band.
     pub band: usize,
     /// Who is in it.
     pub roles: Vec<&'a Role>,
@@ -113,7 +111,7 @@ pub struct Line<'a> {
     /// Whether not all of it passes for sure.
     pub dashed: bool,
     /// What it stands for.
-    pub ways: Vec<&'a Way>,
+    pub edges: Vec<&'a Edge>,
     /// How many lines between boxes it stands for.
     pub bundles: usize,
 }
@@ -126,7 +124,7 @@ impl<'a> Line<'a> {
 
     /// What passes, each once, in words.
     pub fn flows(&self) -> String {
-        let flows: BTreeSet<String> = self.ways.iter().map(|way| way.says()).collect();
+        let flows: BTreeSet<String> = self.edges.iter().map(|edge| edge.says()).collect();
         flows.into_iter().collect::<Vec<_>>().join("; ")
     }
 
@@ -135,16 +133,16 @@ impl<'a> Line<'a> {
         self.flows().replace("tcp/0-65535", "tcp").replace("udp/0-65535", "udp")
     }
 
-    fn of(from: Node, to: Node, ways: Vec<&'a Way>) -> Self {
-        let kind = ways.iter().map(|way| way.kind).max().unwrap_or(Kind::Other);
-        let dashed = ways.iter().any(|way| way.dashed());
-        Self { from, to, kind, dashed, ways, bundles: 1 }
+    fn of(from: Node, to: Node, edges: Vec<&'a Edge>) -> Self {
+        let kind = edges.iter().map(|edge| edge.kind).max().unwrap_or(Kind::Other);
+        let dashed = edges.iter().any(|edge| edge.dashed());
+        Self { from, to, kind, dashed, edges, bundles: 1 }
     }
 }
 
 /// Folds.
 pub fn fold(drawing: &Drawing) -> Scene<'_> {
-    let ends: BTreeSet<Spot> = drawing.ways.iter().flat_map(|way| [way.from, way.to]).collect();
+    let ends: BTreeSet<Spot> = drawing.edges.iter().flat_map(|edge| [edge.from, edge.to]).collect();
     let outside = drawing.outside.iter().enumerate();
     let outside = outside.filter(|(place, _)| ends.contains(&Spot::Outside(*place))).collect();
     let mut scene = Scene { outside, ..Scene::default() };
@@ -171,14 +169,14 @@ pub fn fold(drawing: &Drawing) -> Scene<'_> {
         }
         scene.areas.push(Area { vpc, bands });
     }
-    let mut links: BTreeMap<(Node, Node), Vec<&Way>> = BTreeMap::new();
-    for way in &drawing.ways {
+    let mut links: BTreeMap<(Node, Node), Vec<&Edge>> = BTreeMap::new();
+    for edge in &drawing.edges {
         // A way from or to nowhere has nowhere to be drawn.
-        if let (Some(from), Some(to)) = (node_of.get(&way.from), node_of.get(&way.to)) {
-            links.entry((*from, *to)).or_default().push(way);
+        if let (Some(from), Some(to)) = (node_of.get(&edge.from), node_of.get(&edge.to)) {
+            links.entry((*from, *to)).or_default().push(edge);
         }
     }
-    let lines = links.into_iter().map(|((from, to), ways)| Line::of(from, to, ways));
+    let lines = links.into_iter().map(|((from, to), edges)| Line::of(from, to, edges));
     let (loops, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.from == line.to);
     scene.loops = loops;
     scene.links = lines.iter().map(|line| (line.from, line.to)).collect();
@@ -194,10 +192,16 @@ struct Signatures<'a>(BTreeMap<RoleId, Signature<'a>>);
 impl<'a> Signatures<'a> {
     fn of(drawing: &'a Drawing) -> Self {
         let mut all: BTreeMap<RoleId, Signature<'a>> = BTreeMap::new();
-        for way in &drawing.ways {
-            for (end, other, inward) in [(way.from, way.to, false), (way.to, way.from, true)] {
+        for edge in &drawing.edges {
+            for (end, other, inward) in [(edge.from, edge.to, false), (edge.to, edge.from, true)] {
                 if let Spot::Role(role) = end {
-                    all.entry(role).or_default().insert((inward, other, &way.flows, &way.perhaps, way.whole));
+                    all.entry(role).or_default().insert((
+                        inward,
+                        other,
+                        &edge.flows,
+                        &edge.perhaps,
+                        edge.whole,
+                    ));
                 }
             }
         }
@@ -280,9 +284,9 @@ fn bundle<'a>(scene: &mut Scene<'a>, lines: Vec<Line<'a>>) {
             scene.lines.extend(group);
             continue;
         }
-        let ways = group.iter().flat_map(|line| line.ways.iter().copied()).collect();
+        let edges = group.iter().flat_map(|line| line.edges.iter().copied()).collect();
         let dashed = group.iter().all(|line| line.dashed);
-        let line = Line { from, to, kind, dashed, ways, bundles: group.len() };
+        let line = Line { from, to, kind, dashed, edges, bundles: group.len() };
         if from == to { scene.within.push(line) } else { scene.lines.push(line) }
     }
     if lines.len() <= WAITING {

@@ -18,7 +18,6 @@ const MANY: u32 = 1000;
 pub enum Kind {
     /// Anything else.
     Other,
-    /// The web.
     Web,
     /// A database or a cache.
     Database,

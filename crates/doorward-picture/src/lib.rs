@@ -3,6 +3,10 @@
 //! A [`Drawing`] describes the content, without coordinates. It is folded until a person can read it, arranged so that
 //! few lines cross, routed through the space between the boxes, and written. The same drawing always gives the same
 //! text.
+#![expect(
+    missing_docs,
+    reason = "a field or variant whose name says it needs no comment; a house test looks after the other items"
+)]
 
 mod account;
 mod boxes;
@@ -45,12 +49,11 @@ pub struct Drawing {
     pub title: String,
     /// What a reader should know besides, a line each, like what could not be seen.
     pub notes: Vec<String>,
-    /// The VPCs.
     pub vpcs: Vec<Vpc>,
     /// What is outside of all of them.
     pub outside: Vec<Outside>,
     /// What passes.
-    pub ways: Vec<Way>,
+    pub edges: Vec<Edge>,
     /// Whether it shows a part: roles without a way are then others, not roles that nothing reaches.
     pub part: bool,
 }
@@ -58,7 +61,6 @@ pub struct Drawing {
 /// A VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vpc {
-    /// Its id.
     pub id: String,
     /// The name that people gave it.
     pub name: Option<String>,
@@ -112,13 +114,12 @@ pub struct Outside {
 pub enum Spot {
     /// A place in [`Drawing::outside`].
     Outside(usize),
-    /// A role.
     Role(RoleId),
 }
 
 /// What passes between two ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
+pub struct Edge {
     /// Who sends.
     pub from: Spot,
     /// Who receives.
@@ -133,7 +134,7 @@ pub struct Way {
     pub whole: bool,
 }
 
-impl Way {
+impl Edge {
     /// Whether a reader may not take it for all that passes, between all of them.
     pub fn dashed(&self) -> bool {
         !self.whole || !self.perhaps.is_empty()
@@ -153,7 +154,7 @@ impl Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Click<'a> {
     /// A way.
-    Way(&'a Way),
+    Edge(&'a Edge),
     /// A role, or something outside.
     Spot(Spot),
     /// The ways between two tiers; each is the first role of it, or something outside.

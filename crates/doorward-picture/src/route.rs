@@ -68,16 +68,16 @@ pub fn routes(scene: &Scene<'_>, plan: &Plan) -> Vec<Route> {
     let mut routes = Vec::new();
     for (trunk, number) in order {
         let Some(line) = scene.lines.get(number) else { continue };
-        let Some(way) = map.best(line.from, line.to, trunk) else { continue };
-        for corridor in &way.via {
+        let Some(route) = map.best(line.from, line.to, trunk) else { continue };
+        for corridor in &route.via {
             map.used.entry(*corridor).or_default().insert(trunk);
         }
         routes.push(Route {
             line: number,
             trunk,
-            leaves: (line.from, way.leaves),
-            arrives: (line.to, way.arrives),
-            via: way.via,
+            leaves: (line.from, route.leaves),
+            arrives: (line.to, route.arrives),
+            via: route.via,
         });
     }
     routes

@@ -82,7 +82,7 @@ impl Writer<'_> {
             "{} · {} · {}",
             counted(vpcs, "VPC"),
             counted(roles, "role"),
-            counted(self.drawing.ways.len(), "path")
+            counted(self.drawing.edges.len(), "path")
         )
     }
 
@@ -198,10 +198,10 @@ impl Writer<'_> {
 
     fn link(&self, line: &Line<'_>) -> Option<String> {
         let Setting::Page(link) = self.setting else { return None };
-        match line.ways.as_slice() {
-            [way] => link(Click::Way(way)),
+        match line.edges.as_slice() {
+            [edge] => link(Click::Edge(edge)),
             [first, ..] if line.is_bundle() => link(Click::Between(first.from, first.to)),
-            [first, ..] => link(Click::Way(first)),
+            [first, ..] => link(Click::Edge(first)),
             [] => None,
         }
     }
@@ -230,7 +230,7 @@ impl Writer<'_> {
             tip = format!("between those of {}", self.called(line.from));
         }
         if line.is_bundle() {
-            let _ = write!(tip, "\n{}", counted(line.ways.len(), "path"));
+            let _ = write!(tip, "\n{}", counted(line.edges.len(), "path"));
         }
         let flows = line.flows();
         if !flows.is_empty() {
@@ -241,10 +241,10 @@ impl Writer<'_> {
                 cut(&flows, Letters::Plain(10), 1200)
             );
         }
-        if line.ways.iter().any(|way| !way.whole) {
+        if line.edges.iter().any(|edge| !edge.whole) {
             tip.push_str("\nnot between all of them");
         }
-        if line.ways.iter().any(|way| !way.perhaps.is_empty()) {
+        if line.edges.iter().any(|edge| !edge.perhaps.is_empty()) {
             tip.push_str("\nmore may be allowed: parts of the inventory are missing");
         }
         tip

@@ -36,17 +36,17 @@ fn the_shop_is_drawn_as_it_was() {
 fn every_way_of_a_small_drawing_is_drawn() {
     let drawing = examples::small();
     let (scene, laid) = laid(&drawing);
-    assert_eq!(laid.paths.len() + scene.loops.len(), drawing.ways.len());
+    assert_eq!(laid.paths.len() + scene.loops.len(), drawing.edges.len());
     let page = draw(
         &drawing,
         &Setting::Page(&|click| match click {
-            Click::Way(way) => Some(format!("#{}-{}", way.from, way.to)),
+            Click::Edge(edge) => Some(format!("#{}-{}", edge.from, edge.to)),
             Click::Spot(spot) => Some(format!("#{spot}")),
             Click::Between(..) => None,
         }),
     );
-    for way in &drawing.ways {
-        assert!(page.contains(&format!("href=\"#{}-{}\"", way.from, way.to)), "{way:?}");
+    for edge in &drawing.edges {
+        assert!(page.contains(&format!("href=\"#{}-{}\"", edge.from, edge.to)), "{edge:?}");
     }
     assert!(!page.contains("<style") && !page.contains(" style="), "a page forbids it");
 }
@@ -81,7 +81,7 @@ fn a_flat_network_is_a_picture_too() {
     let spot = |id| Spot::Role(RoleId(id));
     for from in 0..roles {
         for to in (0..roles).filter(|to| *to != from) {
-            drawing.ways.push(examples::way(spot(from), spot(to), "all", Kind::Wide));
+            drawing.edges.push(examples::edge(spot(from), spot(to), "all", Kind::Wide));
         }
     }
     let text = draw(&drawing, &Setting::File);
@@ -94,19 +94,19 @@ fn a_flat_network_is_a_picture_too() {
 fn a_part_shows_nothing_else() {
     let drawing = examples::small();
     let part = drawing.narrowed(Focus::Of(Spot::Role(RoleId(9)))).expect("the runner");
-    assert_eq!(part.ways.len(), 3);
+    assert_eq!(part.edges.len(), 3);
     let text = draw(&part, &Setting::File);
     assert!(text.contains("Paths of runner") && text.contains("grafana") && text.contains(">web<"));
     assert!(!text.contains("orders-prod") && !text.contains("vgw-0a1b2c3d"));
     let between = Focus::Between(Spot::Role(RoleId(2)), Spot::Role(RoleId(5)));
     let part = drawing.narrowed(between).expect("two tiers");
-    assert!(part.ways.iter().all(|way| way.kind == Kind::Database) && part.ways.len() == 5);
+    assert!(part.edges.iter().all(|edge| edge.kind == Kind::Database) && part.edges.len() == 5);
     assert_eq!(drawing.narrowed(Focus::Of(Spot::Role(RoleId(4711)))), None);
 }
 
 #[test]
 fn nothing_at_all_is_drawn_without_a_fuss() {
-    for drawing in [Drawing::default(), Drawing { ways: Vec::new(), ..examples::small() }] {
+    for drawing in [Drawing::default(), Drawing { edges: Vec::new(), ..examples::small() }] {
         let text = draw(&drawing, &Setting::File);
         assert!(text.starts_with("<svg") && text.ends_with("</svg>\n"));
     }
@@ -126,8 +126,8 @@ fn names_stay_text() {
     for outside in &mut drawing.outside {
         (outside.name, outside.about) = (evil.into(), evil.into());
     }
-    for way in &mut drawing.ways {
-        way.flows = evil.into();
+    for edge in &mut drawing.edges {
+        edge.flows = evil.into();
     }
     for vpc in &mut drawing.vpcs {
         (vpc.id, vpc.name, vpc.about) = (evil.into(), Some(evil.into()), vec![evil.into()]);
@@ -146,8 +146,8 @@ fn names_stay_text() {
 /// Drawings of any shape: VPCs of a few tiers, ways between any two ends, names of any length.
 fn drawings(most: u32) -> impl Strategy<Value = Drawing> {
     let shape = prop::collection::vec(prop::collection::vec(0..most, 1..5), 1..6);
-    let ways = prop::collection::vec((any::<u16>(), any::<u16>(), 0..5usize, any::<bool>(), 0..3u8), 0..400);
-    (shape, ways, 0..4usize).prop_map(|(shape, ways, outside)| {
+    let edges = prop::collection::vec((any::<u16>(), any::<u16>(), 0..5usize, any::<bool>(), 0..3u8), 0..400);
+    (shape, edges, 0..4usize).prop_map(|(shape, edges, outside)| {
         let mut drawing = Drawing { title: "any".into(), ..Drawing::default() };
         let mut spots = Vec::new();
         for place in 0..outside {
@@ -172,17 +172,17 @@ fn drawings(most: u32) -> impl Strategy<Value = Drawing> {
             drawing.vpcs.push(Vpc { id, name: None, about: vec!["10.0.0.0/8".into()], tiers });
         }
         if !spots.is_empty() {
-            drawing.ways = ways
+            drawing.edges = edges
                 .into_iter()
                 .map(|(from, to, kind, whole, flows)| {
                     let spot = |at: u16| spots[usize::from(at) % spots.len()];
-                    let way = examples::way(
+                    let edge = examples::edge(
                         spot(from),
                         spot(to),
                         ["tcp/1", "tcp/2", ""][usize::from(flows)],
                         Kind::ALL[kind],
                     );
-                    Way { whole, ..way }
+                    Edge { whole, ..edge }
                 })
                 .collect();
         }

@@ -70,7 +70,6 @@ pub struct Destination {
 /// An address, or a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
-    /// An address.
     Address(IpAddr),
     /// A DNS name.
     Name(String),
@@ -117,14 +116,10 @@ impl From<SocketAddr> for Destination {
 pub enum DialError {
     /// The far side answered that nothing listens there.
     #[error("`{to}` refused the connection")]
-    Refused {
-        /// Where to.
-        to: Destination,
-    },
+    Refused { to: Destination },
     /// The far side cannot get there, or may not: in its own words.
     #[error("the remote end cannot reach `{to}`: {why}")]
     Unreachable {
-        /// Where to.
         to: Destination,
         /// What it said.
         why: String,
@@ -132,7 +127,6 @@ pub enum DialError {
     /// Nobody answered in time.
     #[error("`{to}` did not respond within {seconds} s")]
     TimedOut {
-        /// Where to.
         to: Destination,
         /// How long was waited, in seconds.
         seconds: u64,
@@ -140,7 +134,6 @@ pub enum DialError {
     /// The transport is gone; what it was said to have ended of.
     #[error("the tunnel to `{to}` is closed: {why}")]
     Closed {
-        /// Where to.
         to: Destination,
         /// Why it ended.
         why: String,
@@ -148,7 +141,6 @@ pub enum DialError {
     /// This machine's own network.
     #[error("cannot connect to `{to}`")]
     Local {
-        /// Where to.
         to: Destination,
         /// What it said.
         source: io::Error,

@@ -30,7 +30,6 @@ impl HttpProxy {
 pub struct Refused {
     /// `405 Method Not Allowed`
     pub status: &'static str,
-    /// Why.
     pub why: String,
 }
 

@@ -15,15 +15,9 @@ pub enum News {
         to: String,
     },
     /// It stands.
-    Connected {
-        /// To what.
-        to: String,
-    },
+    Connected { to: String },
     /// It broke; what was carried over it is cut. It will be tried again.
-    Lost {
-        /// Why.
-        why: String,
-    },
+    Lost { why: String },
     /// An attempt failed; the next one follows.
     Retrying {
         /// Why the last attempt failed.
@@ -38,7 +32,6 @@ pub enum News {
     },
     /// The far side could not be compared with anything, and is remembered from now on.
     Pinned {
-        /// Which host.
         host: String,
         /// Its key's fingerprint.
         fingerprint: String,
@@ -52,14 +45,10 @@ pub enum News {
     Failed {
         /// Where it should have gone; none: that was not said, or could not be understood.
         to: Option<Destination>,
-        /// Why.
         why: String,
     },
     /// Nothing more comes; what was still open is cut.
-    Ended {
-        /// Why.
-        why: String,
-    },
+    Ended { why: String },
 }
 
 impl fmt::Display for News {

@@ -4,7 +4,7 @@
 //! that admitted it: it is cut at that end whether or not anybody replaces the ruleset.
 
 mod carry;
-mod places;
+mod connections;
 mod seats;
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use self::places::{Live, Place, Shared, State};
+use self::connections::{ConnectionEntry, Live, Shared, State};
 use crate::bound::Bound;
 pub use crate::bound::{Clock, wall_clock};
 use crate::carry::Bytes;
@@ -31,9 +31,7 @@ pub use seats::Seats;
 #[derive(Debug, thiserror::Error)]
 #[error("the relay cannot listen on `{listen}`")]
 pub struct CannotListen {
-    /// Where.
     pub listen: SocketAddr,
-    /// Why.
     pub source: io::Error,
 }
 
@@ -42,7 +40,6 @@ pub struct CannotListen {
 pub struct Upstream {
     /// An address or a name; a name is looked up for each connection.
     pub host: String,
-    /// The port.
     pub port: u16,
 }
 
@@ -299,7 +296,7 @@ fn receive(shared: &Arc<Shared>, client: TcpStream, peer: SocketAddr) {
         return turn_away(client);
     };
     let (bound, because) = (Bound::of(rule.until()), rule.because().clone());
-    let network = places::network(peer.ip());
+    let network = connections::network(peer.ip());
     let from_there = state.by_network.get(&network).copied().unwrap_or(0);
     let full = state.live.len() >= shared.limits.connections || from_there >= shared.limits.per_network;
     let Some(seat) = (!full).then(|| shared.limits.all.take()).flatten() else {
@@ -318,6 +315,6 @@ fn receive(shared: &Arc<Shared>, client: TcpStream, peer: SocketAddr) {
     shared.carried.send_replace(state.live.len());
     let to = state.to.clone();
     drop(state);
-    let place = Place { shared: Arc::clone(shared), id, _seat: seat };
-    tokio::spawn(carry::carry(client, to, receiver, bytes, place));
+    let entry = ConnectionEntry { shared: Arc::clone(shared), id, _seat: seat };
+    tokio::spawn(carry::carry(client, to, receiver, bytes, entry));
 }

@@ -40,26 +40,14 @@ pub enum WebSocketError {
     },
     /// The proxy that the environment names cannot be used.
     #[error("the proxy in `{variable}` cannot be used: {why}")]
-    Proxy {
-        /// The variable.
-        variable: &'static str,
-        /// Why.
-        why: String,
-    },
+    Proxy { variable: &'static str, why: String },
     /// Nobody there.
     #[error("cannot connect to `{host}`")]
-    Connect {
-        /// To whom.
-        host: String,
-        /// Why.
-        source: io::Error,
-    },
+    Connect { host: String, source: io::Error },
     /// The proxy does not let us through.
     #[error("the proxy `{proxy}` does not connect to `{host}`: {why}")]
     Tunnel {
-        /// Which proxy.
         proxy: String,
-        /// To whom.
         host: String,
         /// What it answered.
         why: String,
@@ -69,13 +57,11 @@ pub enum WebSocketError {
     Tls {
         /// With whom.
         host: String,
-        /// Why.
         source: io::Error,
     },
     /// An answer, but no websocket.
     #[error("`{host}` responded {status} instead of opening a websocket{}", said(body))]
     Refused {
-        /// Who.
         host: String,
         /// What it answered.
         status: StatusCode,
@@ -87,21 +73,14 @@ pub enum WebSocketError {
     Upgrade {
         /// With whom.
         host: String,
-        /// Why.
         source: Box<tungstenite::Error>,
     },
     /// All of it took too long.
     #[error("`{host}` did not respond within {} s", PATIENCE.as_secs())]
-    TimedOut {
-        /// Who.
-        host: String,
-    },
+    TimedOut { host: String },
     /// This machine's authorities cannot be used.
     #[error("the certificate authorities of this machine cannot be used")]
-    Authorities {
-        /// Why.
-        source: rustls::Error,
-    },
+    Authorities { source: rustls::Error },
 }
 
 fn said(body: &str) -> String {

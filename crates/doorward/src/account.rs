@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use doorward_aws::NotRecorded;
 use doorward_core::reach::{PathQuery, Reachability};
@@ -12,9 +12,14 @@ use tokio::sync::Mutex;
 
 use doorward_picture::{self as picture, Drawing};
 
+use crate::few_threads::{FewThreads, NotRead};
+
 /// How deep a folder is looked through, and for how many files; beyond that a change may go unseen for a restart.
 const DEEPEST: usize = 8;
 const FILES: usize = 10_000;
+
+/// How long reading a recorded account may take.
+const READS: Duration = Duration::from_secs(60);
 
 /// Why there is no account to look at.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +27,9 @@ pub enum Error {
     /// It cannot be read.
     #[error("the recorded account that the policy names cannot be read")]
     NotRecorded(#[from] NotRecorded),
-    /// Reading it broke off.
-    #[error("reading the recorded account failed unexpectedly")]
-    BrokeOff(#[from] tokio::task::JoinError),
+    /// Reading it takes too long, or broke off.
+    #[error("the recorded account that the policy names cannot be read")]
+    NotRead(#[from] NotRead),
 }
 
 /// An account as it was recorded.
@@ -56,9 +61,16 @@ impl Seen {
 }
 
 /// The account that was read last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Account {
     last: Mutex<Option<Arc<Seen>>>,
+    threads: FewThreads,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self { last: Mutex::default(), threads: FewThreads::new(1) }
+    }
 }
 
 impl Account {
@@ -67,15 +79,15 @@ impl Account {
         // Held while it is read: whoever asks meanwhile waits and finds it read.
         let mut last = self.last.lock().await;
         let (folder, before) = (folder.to_owned(), last.clone());
-        let seen = tokio::task::spawn_blocking(move || -> Result<Arc<Seen>, NotRecorded> {
+        let read = move || -> Result<Arc<Seen>, NotRecorded> {
             let files = Files::of(&folder);
             if let Some(before) = before.filter(|before| before.folder == folder && before.files == files) {
                 return Ok(before);
             }
             let reachability = Reachability::of(doorward_aws::recorded(&folder)?);
             Ok(Arc::new(Seen { folder, files, reachability, drawing: OnceLock::new() }))
-        });
-        let seen = seen.await??;
+        };
+        let seen = self.threads.read(READS, read).await??;
         *last = Some(Arc::clone(&seen));
         Ok(seen)
     }
@@ -130,12 +142,12 @@ mod tests {
         }
         let account = Account::default();
         let first = account.read(folder.path()).await.expect("an account");
-        assert!(!first.drawing().ways.is_empty());
+        assert!(!first.drawing().edges.is_empty());
         let same = account.read(folder.path()).await.expect("an account");
         assert!(Arc::ptr_eq(&first, &same));
         fs::remove_file(folder.path().join("describe-network-interfaces.json")).expect("a file");
         let after = account.read(folder.path()).await.expect("an account");
-        assert!(!Arc::ptr_eq(&first, &after) && after.drawing().ways.len() < first.drawing().ways.len());
+        assert!(!Arc::ptr_eq(&first, &after) && after.drawing().edges.len() < first.drawing().edges.len());
         let gone = account.read(&folder.path().join("gone")).await;
         assert!(matches!(gone, Err(Error::NotRecorded(_))));
     }

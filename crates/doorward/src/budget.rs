@@ -43,6 +43,8 @@ pub struct Budget {
     pub web: usize,
     /// Connections through all relays together, of two descriptors each.
     pub relay: usize,
+    /// The accounts and Regions that enough is reserved for.
+    pub places: usize,
 }
 
 /// The limit is too low for the shares that are needed.
@@ -51,7 +53,6 @@ pub struct Budget {
     "this process may open {limit} files but needs {needed}, so that connections cannot prevent a revocation"
 )]
 pub struct TooFew {
-    /// The limit.
     pub limit: u64,
     /// The least that is enough.
     pub needed: u64,
@@ -83,7 +84,7 @@ impl Budget {
         let web = (rest / 2).clamp(LEAST_WEB, MOST_WEB).min(rest - 2 * LEAST_RELAY);
         let relay = ((rest - web) / 2).min(MOST_RELAY);
         let fits = |share: u64| usize::try_from(share).unwrap_or(usize::MAX);
-        Ok(Self { limit, reserved, web: fits(web), relay: fits(relay) })
+        Ok(Self { limit, reserved, web: fits(web), relay: fits(relay), places: places.max(2) })
     }
 
     /// What each relay may carry. All relays share one count; one of them alone leaves half of it to the others.
@@ -101,7 +102,7 @@ impl Budget {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, reserved, web, relay } = self;
+        let Self { limit, reserved, web, relay, places: _ } = self;
         write!(
             f,
             "{limit} file descriptors: {reserved} reserved for revocation, {web} for web connections, {} for {relay} relayed connections",

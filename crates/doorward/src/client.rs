@@ -171,7 +171,8 @@ impl Client {
             // Without it the next sign-in is as good, and may have to wait for what others do.
             let _ = devices.keep(&client.url, name, device);
         }
-        Ok(Login { url: client.url, person: signed.person, token: signed.token, ends: signed.ends, insecure })
+        let Signed { token, person, ends, idle_seconds, .. } = signed;
+        Ok(Login { url: client.url, person, token, ends, idle_seconds, insecure })
     }
 
     /// With a session that was kept.
@@ -208,7 +209,8 @@ impl Client {
     pub fn change_password(&self, login: &Login, present: &str, new: &str) -> Result<Login, Error> {
         let body = serde_json::json!({ "present": present, "new": new });
         let signed: Signed = self.send("PUT", "/api/v1/me/password", Some(&body))?;
-        Ok(Login { token: signed.token, ends: signed.ends, ..login.clone() })
+        let Signed { token, ends, idle_seconds, .. } = signed;
+        Ok(Login { token, ends, idle_seconds, ..login.clone() })
     }
 
     /// What may be opened.
@@ -281,7 +283,8 @@ impl Client {
     /// Approves what waits, as it was seen, or denies it.
     pub fn answer(&self, grant: &GrantId, answer: &Answer) -> Result<OpenedView, Error> {
         let body = match answer {
-            Answer::Approve { seen } => serde_json::json!({ "agree": true, "seen": seen }),
+            Answer::Approve { seen: Some(seen) } => serde_json::json!({ "agree": true, "seen": seen }),
+            Answer::Approve { seen: None } => serde_json::json!({ "agree": true }),
             Answer::Deny { reason: Some(reason) } => serde_json::json!({ "agree": false, "reason": reason }),
             Answer::Deny { reason: None } => serde_json::json!({ "agree": false }),
         };

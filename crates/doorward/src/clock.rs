@@ -4,7 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// How far apart the clocks of two servers, or of one before and after a start, may be. What was noted later than that by the
+/// present clock was noted by another, so this one cannot say what is over.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What time it is, and how long the program has run.
 ///

@@ -6,6 +6,7 @@
 
 pub mod account;
 mod answer_text;
+pub mod app;
 mod bounded_file;
 pub mod budget;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod cloud;
 pub mod command;
 pub mod connect;
+mod few_threads;
 pub mod firewall;
 pub mod logging;
 pub mod overdue;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use doorward_core::grant::{Grant, GrantId, Life};
-use doorward_core::inventory::{Peer, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::inventory::{AccountRegion, Peer, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::net::{Cidr, Family, Flow};
 use doorward_core::policy::{Enforcement, FirewallName, Person, Policy, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
@@ -68,15 +68,21 @@ impl fmt::Display for Overdue {
     }
 }
 
-/// An ended grant of which nobody has confirmed that its rules are gone, for a process that does not reconcile.
+/// A grant that has ended or expired and is not settled in the store: nobody has confirmed that its rules are gone. For a
+/// process that does not reconcile.
 pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Overdue> {
-    let Life::Ended { since: Some(_), at, .. } = grant.life() else { return None };
+    let at = match grant.life() {
+        Life::Ended { since: Some(_), at, .. } => at,
+        // No server has recorded yet that its time is up.
+        Life::Open { until, .. } => until,
+        Life::Ended { .. } | Life::Waiting { .. } => return None,
+    };
     if now.duration_since(*at) < UNCONFIRMED || may_have_sessions(grant) {
         return None;
     }
     let target = policy.targets.get(grant.target())?;
     let firewall = policy.firewalls.get(target.firewall.as_ref()?)?;
-    let (place, fix) = match &firewall.kind {
+    let (account_region, fix) = match &firewall.kind {
         Enforcement::SecurityGroup { group, at, .. } => {
             let opened =
                 target.ports.iter().map(|flow| (RuleIdentity::admitting(*flow, grant.source()), None));
@@ -84,10 +90,9 @@ pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Ove
         }
         Enforcement::Nftables { .. } | Enforcement::Relay { .. } => return None,
     };
-    let why =
-        "no server has confirmed that its rule is removed: start `doorward serve`, or run `doorward sweep`";
+    let why = "no server has confirmed that its rule is removed; `doorward serve` does, and `doorward sweep` removes expired rules";
     let firewall = Some(firewall.name.clone());
-    Some(Overdue { firewall, at: place, why: why.into(), fix, ..overdue(grant, *at) })
+    Some(Overdue { firewall, at: account_region, why: why.into(), fix, ..overdue(grant, *at) })
 }
 
 /// How long a server may take to confirm an end before somebody who reads only its store is told.
@@ -116,14 +121,14 @@ pub(crate) fn may_have_sessions(grant: &Grant) -> bool {
 /// Rules, each with its id where that is known.
 pub(crate) type Rules = Vec<(RuleIdentity, Option<SecurityGroupRuleId>)>;
 
-pub(crate) fn in_group(group: &SecurityGroupId, place: &Place) -> String {
-    format!("security group {group} in {place}")
+pub(crate) fn in_group(group: &SecurityGroupId, account_region: &AccountRegion) -> String {
+    format!("security group {group} in {account_region}")
 }
 
-/// The options of the AWS CLI that name a place.
-fn options(place: &Place) -> String {
+/// The options of the AWS CLI that name an account and Region.
+fn options(account_region: &AccountRegion) -> String {
     let mut options = String::new();
-    for (name, value) in [("profile", &place.profile), ("region", &place.region)] {
+    for (name, value) in [("profile", &account_region.profile), ("region", &account_region.region)] {
         if let Some(value) = value {
             options.push_str(&format!(" --{name} {}", quoted(value)));
         }
@@ -141,8 +146,9 @@ fn quoted(word: &str) -> String {
 }
 
 /// The command of the AWS CLI that revokes rules: by their ids, or by what they admit where an id is not known.
-pub(crate) fn revoke(place: &Place, group: &SecurityGroupId, rules: &Rules) -> String {
-    let command = format!("aws ec2 revoke-security-group-ingress{} --group-id {group}", options(place));
+pub(crate) fn revoke(account_region: &AccountRegion, group: &SecurityGroupId, rules: &Rules) -> String {
+    let command =
+        format!("aws ec2 revoke-security-group-ingress{} --group-id {group}", options(account_region));
     let ids: Option<Vec<&str>> =
         rules.iter().map(|(_, id)| id.as_ref().map(SecurityGroupRuleId::as_str)).collect();
     if let Some(ids) = ids {
@@ -173,8 +179,8 @@ fn permission(rule: &RuleIdentity) -> Option<String> {
 }
 
 /// The commands that end sessions; where they are not known, the one that lists them.
-pub(crate) fn end_sessions(place: &Place, sessions: &[String]) -> String {
-    let options = options(place);
+pub(crate) fn end_sessions(account_region: &AccountRegion, sessions: &[String]) -> String {
+    let options = options(account_region);
     if sessions.is_empty() {
         return format!(
             "aws ssm describe-sessions{options} --state Active, then aws ssm terminate-session{options} --session-id ID"

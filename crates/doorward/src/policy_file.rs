@@ -13,13 +13,15 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use doorward_core::inventory::AccountRegion;
 use doorward_core::policy::people::{self, People};
-use doorward_core::policy::{self, FilesAt, Firewall, Mistake, Policy, Remains, Spot, utf8};
+use doorward_core::policy::{self, Enforcement, FilesAt, Firewall, Mistake, Policy, Remains, Spot, utf8};
 use sha2::{Digest as _, Sha256};
 
 use findings::{missing_hint, no_account, too_costly, written_by_others};
@@ -144,6 +146,38 @@ pub fn firewalls(path: &Path) -> Result<(Vec<Firewall>, Vec<Mistake>), LoadError
     })
 }
 
+/// The accounts and Regions that a policy names: of its firewalls, and of its networks, which are not known while it has an
+/// error. The errors come with them.
+pub fn account_regions(path: &Path) -> Result<(BTreeSet<AccountRegion>, Vec<Mistake>), LoadError> {
+    let bytes =
+        read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let name = path.display().to_string();
+    Ok(match utf8(&bytes, &name) {
+        Ok(text) => {
+            let reading = policy::read(text, &name);
+            let networks = reading.policy.iter().flat_map(|policy| policy.topology.networks.values());
+            let groups = reading.firewalls.iter().filter_map(|firewall| match &firewall.kind {
+                Enforcement::SecurityGroup { at, .. } => Some(at),
+                _ => None,
+            });
+            let account_regions = networks.map(|network| &network.at).chain(groups).cloned().collect();
+            (account_regions, if reading.policy.is_some() { Vec::new() } else { reading.mistakes })
+        }
+        Err(mistake) => (BTreeSet::new(), vec![mistake]),
+    })
+}
+
+/// The policy alone, with its paths resolved: who may sign in does not matter to what only the networks, the intents and
+/// the prices of it are asked.
+pub fn policy_alone(path: &Path) -> Result<Policy, LoadError> {
+    let bytes =
+        read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let name = path.display().to_string();
+    let refused = |mistakes| LoadError::Mistakes { path: path.into(), mistakes };
+    let reading = policy::read(utf8(&bytes, &name).map_err(|mistake| refused(vec![mistake]))?, &name);
+    reading.policy.map(|policy| resolved(policy, path)).ok_or_else(|| refused(reading.mistakes))
+}
+
 fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {
     PeoplePaths {
         passwords: beside(policy, &files.passwords),
@@ -266,9 +300,7 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
     if let Some(known_hosts) = policy.ssh.as_mut().and_then(|ssh| ssh.known_hosts.as_mut()) {
         resolve(known_hosts);
     }
-    if let Some(folder) = &mut policy.inventory {
-        resolve(folder);
-    }
+    [&mut policy.inventory, &mut policy.prices].into_iter().flatten().for_each(resolve);
     if !policy.server.store.contains("://") {
         // As a service of systemd: the folder of the policy is not to be written to, and StateDirectory= is.
         match std::env::var_os("STATE_DIRECTORY").filter(|folder| !folder.is_empty()) {

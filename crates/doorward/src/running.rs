@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::app::App;
 use crate::budget::{Budget, TooFew};
 use crate::clock::{Clock, random};
 use crate::cloud::{Cloud, groups};
@@ -15,7 +16,7 @@ use crate::policy_file::PolicyFile;
 use crate::reconciler::Reconciler;
 use crate::requests::{Requests, look_up};
 use crate::status::{Nudge, Nudged};
-use crate::store::{self, AuditFiles, Store};
+use crate::store::{self, AuditFiles, Store, WhenLost};
 
 /// How long a step of the reconciler that has begun may go on once the program was told to stop: of a command, as long as
 /// AWS may take; of a server that was told to be gone by a certain time, so long. It is safe to cut it off: every rule
@@ -29,7 +30,6 @@ const STORE_ENDS: Duration = Duration::from_millis(500);
 /// Why the program could not be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The operating system had no random bytes.
@@ -70,7 +70,8 @@ impl Running {
     /// Opens the store of a policy and begins to reconcile, within the files that this process may open.
     pub async fn start(policy: Arc<PolicyFile>, cloud: Cloud, clock: Clock) -> Result<Self, Error> {
         let budget = Budget::of_this_process(groups(policy.current().policy.firewalls.values()).len())?;
-        Self::begin(budget, policy, cloud, clock, |reconciler| reconciler).await
+        let requests = requests(Arc::clone(&policy), clock).await?;
+        Self::begin(budget, policy, cloud, requests, |reconciler| reconciler).await
     }
 
     /// Likewise for a server, within a budget: before its first grant it tries whether all could be revoked.
@@ -80,18 +81,18 @@ impl Running {
         cloud: Cloud,
         clock: Clock,
     ) -> Result<Self, Error> {
-        Self::begin(budget, policy, cloud, clock, Reconciler::trying_permissions).await
+        let requests = requests_over(Arc::clone(&policy), clock, WhenLost::Distrust).await?;
+        Self::begin(budget, policy, cloud, requests, Reconciler::trying_permissions).await
     }
 
     async fn begin(
         budget: Budget,
         policy: Arc<PolicyFile>,
         cloud: Cloud,
-        clock: Clock,
+        (requests, nudged): (Arc<Requests>, Nudged),
         with: impl FnOnce(Reconciler) -> Reconciler,
     ) -> Result<Self, Error> {
-        let (file, loaded) = (Arc::clone(&policy), policy.current());
-        let (requests, nudged) = requests(policy, clock).await?;
+        let loaded = policy.current();
         requests.keep_closes().await;
         let (stop, stopped) = oneshot::channel();
         // By connections of its own: what the reconciler has to do waits for none of this runtime's.
@@ -102,9 +103,11 @@ impl Running {
         let looking_up = tokio::spawn(look_up(Arc::clone(&requests), beside));
         let verifying = tokio::spawn(keep_verifying(Arc::clone(&requests)));
         let relaying = Relaying::start()?;
-        let turn = RelayTurn::beside(&AuditFiles::of(&loaded.policy, file.path()).head);
+        let turn = RelayTurn::beside(&AuditFiles::of(&loaded.policy, policy.path()).head);
+        let turn = turn.noting(requests.app().store().seals());
         let local = Local::new(budget.relays(), relaying.handle(), turn);
-        let reconciler = with(Reconciler::new(Arc::clone(&requests), cloud, local, nudged));
+        let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
+        let reconciler = with(reconciler.reserving_for(budget.places));
         let (reconciler, reconciles) = apart(move || {
             reconciler.run(async {
                 // A sender that is gone stops it as well.
@@ -154,7 +157,7 @@ impl Running {
             Ok(Err(_)) => tracing::error!("reconciler ended unexpectedly"),
             Err(_) => tracing::warn!("reconciler stopped during a pass, the next start completes it"),
         }
-        if tokio::time::timeout(STORE_ENDS, requests.store().close()).await.is_err() {
+        if tokio::time::timeout(STORE_ENDS, requests.app().store().close()).await.is_err() {
             tracing::warn!("store not closed in time, no data is lost");
         }
     }
@@ -162,8 +165,8 @@ impl Running {
 
 /// Checks the store again and again in addition to all else.
 async fn keep_verifying(requests: Arc<Requests>) {
-    let clock = requests.clock();
-    requests.store().keep_verifying(|| clock.now()).await;
+    let clock = requests.app().clock();
+    requests.app().store().keep_verifying(|| clock.now()).await;
 }
 
 /// The reconciler on a thread and a runtime of its own: requests that keep every other thread busy, or that wait in
@@ -220,14 +223,23 @@ impl Drop for Relaying {
     }
 }
 
-/// Requests over the store that a policy names, without anybody who reconciles.
+/// Requests over the store that a policy names, without anybody who reconciles: of a command, which creates no store where
+/// one was.
 pub async fn requests(policy: Arc<PolicyFile>, clock: Clock) -> Result<(Arc<Requests>, Nudged), Error> {
+    requests_over(policy, clock, WhenLost::Refuse).await
+}
+
+async fn requests_over(
+    policy: Arc<PolicyFile>,
+    clock: Clock,
+    lost: WhenLost,
+) -> Result<(Arc<Requests>, Nudged), Error> {
     let random = random().map_err(Error::Random)?;
     let loaded = policy.current();
     let files = AuditFiles::of(&loaded.policy, policy.path());
-    let store = Store::open_with(&loaded.policy.server.store, &files, random).await?;
+    let store = Store::open_for(&loaded.policy.server.store, &files, random, lost).await?;
     let (nudge, nudged) = Nudge::pair();
-    Ok((Arc::new(Requests::new(store, policy, clock, nudge)), nudged))
+    Ok((Arc::new(Requests::new(App::new(store, policy, clock, nudge))), nudged))
 }
 
 #[cfg(test)]

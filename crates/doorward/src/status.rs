@@ -16,7 +16,7 @@ use crate::overdue::Overdue;
 /// Whether a firewall is in sync.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
-pub enum Standing {
+pub enum SyncState {
     /// It has exactly the desired rules.
     #[serde(rename = "as-wanted")]
     InSync,
@@ -60,7 +60,7 @@ pub struct Status {
     /// When it began; none before the first.
     pub at: Option<Timestamp>,
     /// Each firewall of the policy, and the last nudge that its state reflects.
-    pub firewalls: BTreeMap<FirewallName, (u64, Standing)>,
+    pub firewalls: BTreeMap<FirewallName, (u64, SyncState)>,
     /// Live connections that were cut, summed since the start.
     pub cut: u64,
     /// The account as observed.
@@ -79,8 +79,8 @@ pub struct Status {
 
 impl Status {
     /// Whether a firewall was as it should be.
-    pub fn of(&self, firewall: &FirewallName) -> Standing {
-        self.firewalls.get(firewall).map_or(Standing::Unknown, |(_, standing)| standing.clone())
+    pub fn of(&self, firewall: &FirewallName) -> SyncState {
+        self.firewalls.get(firewall).map_or(SyncState::Unknown, |(_, sync_state)| sync_state.clone())
     }
 
     fn covers(&self, firewall: Option<&FirewallName>, nudge: u64) -> bool {

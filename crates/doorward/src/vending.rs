@@ -15,18 +15,15 @@ use crate::requests::{self, Caller, Requests};
 /// Credentials for one grant, and where it leads: whoever has them may look nothing up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Vended {
-    /// The credentials.
     #[serde(flatten)]
     pub credentials: ShortLived,
     /// The machine to go through, as the policy names it.
     pub jump_host: String,
     /// The instance that it is.
     pub instance: String,
-    /// Its zone.
     pub zone: Option<String>,
     /// Its private address.
     pub address: Option<IpAddr>,
-    /// Its VPC.
     pub vpc: Option<String>,
     /// The target, as the policy names it.
     pub target: String,
@@ -57,11 +54,11 @@ pub enum Error {
 /// Vends credentials for a grant of the caller's own that is open.
 pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<Vended, Error> {
     let grant = requests.open_grant(caller, id).await?;
-    let loaded = requests.loaded();
+    let loaded = requests.app().loaded();
     let policy = &loaded.policy;
     let none = || requests::Error::NoSuchGrant(id.clone());
     let target = policy.targets.get(grant.target()).ok_or_else(none)?;
-    let now = requests.clock().now();
+    let now = requests.app().clock().now();
     let live = grant.live(now).ok_or_else(none)?;
     let (at, jump_host) = match grant.transport() {
         Transport::Ssh => policy.ssh.as_ref().map(|ssh| (&ssh.at, &ssh.jump_host)),

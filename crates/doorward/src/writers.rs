@@ -13,23 +13,37 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Who reads files here: the effective user, and the user who called sudo.
+/// Who reads files here: the effective user, the user who called sudo, and the user of the server, whose files they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     uid: u32,
     sudo: Option<u32>,
+    server: Option<u32>,
 }
 
 impl Reader {
     /// This process.
     pub fn of_process() -> Self {
         let sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
-        Self { uid: rustix::process::geteuid().as_raw(), sudo }
+        let uid = rustix::process::geteuid().as_raw();
+        // Root looks at files that a server of less rights may read: then that they are the server's own is right.
+        Self { uid, sudo, server: (uid != 0).then_some(uid) }
+    }
+
+    /// The same, where the owner of the store is the user of the server.
+    pub fn beside(self, store: &Path) -> Self {
+        let owner = || fs::metadata(store).ok().map(|file| file.uid());
+        Self { server: self.server.or_else(owner), ..self }
     }
 
     /// Whether a file of this user decides for us.
     fn trusts(self, uid: u32) -> bool {
         uid == 0 || uid == self.uid || (self.uid == 0 && self.sudo == Some(uid))
+    }
+
+    /// Whether a file of this user decides for the server, as far as it is known whose that is.
+    fn trusts_as_server(self, uid: u32) -> bool {
+        self.trusts(uid) || self.server.is_none_or(|server| server == uid)
     }
 }
 
@@ -58,8 +72,7 @@ fn of_one(kind: &Metadata, reader: Reader) -> Option<String> {
     if mode & GROUP_WRITES != 0 && kind.gid() != 0 && kind.gid() != kind.uid() {
         return Some(format!("members of the group {} can write it", kind.gid()));
     }
-    // Root looks at files that a server of less rights will read: that they are the server's own is right.
-    if reader.uid != 0 && !reader.trusts(kind.uid()) {
+    if !reader.trusts_as_server(kind.uid()) {
         return Some(format!("the user {} owns it and can write it", kind.uid()));
     }
     None
@@ -106,12 +119,35 @@ mod tests {
     }
 
     #[test]
+    fn for_root_the_owner_of_the_store_is_the_server() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "").expect("written");
+            path
+        };
+        let (policy, store) = (file("doorward.toml"), file("doorward.db"));
+        let root = Reader { uid: 0, sudo: None, server: None };
+        assert_eq!(others(&policy, root.beside(&store)), None);
+        let chown = |path: &Path, uid| std::os::unix::fs::chown(path, Some(uid), None).is_ok();
+        // Only root gives a file away.
+        if chown(&policy, 65534) {
+            let told = "the user 65534 owns it and can write it";
+            assert_eq!(others(&policy, root), None, "nobody knows whose the server is");
+            assert_eq!(others(&policy, root.beside(&folder.path().join("nowhere"))), None);
+            assert_eq!(others(&policy, root.beside(&store)).as_deref(), Some(told));
+            assert!(chown(&store, 65534));
+            assert_eq!(others(&policy, root.beside(&store)), None, "it is the server's own");
+        }
+    }
+
+    #[test]
     fn a_file_of_a_stranger_is_known() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("doorward.toml");
         fs::write(&file, "").expect("written");
         let owner = fs::metadata(&file).expect("there").uid();
-        let reader = |uid, sudo| Reader { uid, sudo };
+        let reader = |uid, sudo| Reader { uid, sudo, server: (uid != 0).then_some(uid) };
         assert_eq!(stranger(&file, reader(owner, None)), None);
         assert_eq!(stranger(&folder.path().join("nowhere"), reader(owner + 1, None)), None);
         // Whoever runs the tests as root has no file of a stranger at hand.

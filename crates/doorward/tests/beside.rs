@@ -100,7 +100,7 @@ async fn open(folder: &Path, hours: Option<i64>) -> OpenedView {
     let jon = Caller::known("jon".parse().expect("a name"), None);
     let opened = running.requests().open(&jon, ask).await.expect("open");
     assert_eq!(matches!(opened, Opened::Waiting { .. }), hours.is_some());
-    let view = running.requests().opened(opened).await;
+    let view = running.requests().views().opened(opened).await;
     running.stop().await;
     view
 }

@@ -290,6 +290,28 @@ fn only_the_printer_prints() {
 }
 
 #[test]
+fn no_file_is_read_without_a_limit() {
+    let sources = ["doorward", "doorward-aws", "doorward-tunnel"].map(|name| format!("crates/{name}/src"));
+    let words = ["fs::read(", "fs::read_to_string(", ".read_to_end(", ".read_to_string("];
+    let found = files_with(&sources.each_ref().map(String::as_str), &words);
+    let bounded = [
+        "crates/doorward/src/bounded_file.rs",
+        "crates/doorward/src/store/closes.rs",
+        "crates/doorward/src/store/unusable.rs",
+        // An answer over HTTP, with a limit.
+        "crates/doorward/src/command/backend.rs",
+        "crates/doorward-aws/src/recorded/files.rs",
+        "crates/doorward-tunnel/src/ssh/key_file.rs",
+        "crates/doorward-tunnel/src/transparent/watchdog.rs",
+        // `/etc/resolv.conf`, which only root writes.
+        "crates/doorward-tunnel/src/transparent/names.rs",
+    ];
+    let others: Vec<&String> =
+        found.iter().filter(|path| !is_test(path) && !bounded.contains(&path.as_str())).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
 fn every_advisory_that_stands_has_its_reason_and_the_tests_check_the_rest() {
     let deny: toml::Table = text("deny.toml").parse().expect("deny.toml");
     let ignored = deny["advisories"]["ignore"].as_array().expect("a list");
@@ -322,4 +344,74 @@ fn every_direct_dependency_is_shared_through_the_workspace() {
             }
         }
     }
+}
+
+/// The names of the types that are public in their module, with the files that declare one.
+fn public_types() -> BTreeMap<String, BTreeSet<String>> {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources("crates") {
+        let is_support = is_test(&path) || path.contains("/laws/") || path.ends_with("_tests.rs");
+        if is_support || !path.contains("/src/") {
+            continue;
+        }
+        for line in text.lines() {
+            let declares = ["struct", "enum", "trait", "type"]
+                .iter()
+                .find_map(|word| line.strip_prefix(&format!("pub {word} ")));
+            let name = declares.map(|rest| rest.chars().take_while(|letter| is_of_a_name(*letter)).collect());
+            if let Some(name) = name {
+                named.entry(name).or_default().insert(path.clone());
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn a_type_name_means_one_thing_or_says_why_not() {
+    let listed = text("crates/doorward/tests/shared_names.txt");
+    let reasons: BTreeMap<&str, &str> = listed
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.split_once(": ").expect("a name and a reason"))
+        .collect();
+    let types = public_types();
+    assert!(types.len() > 500, "only {} types were found", types.len());
+    for (name, files) in &types {
+        let is_listed = reasons.contains_key(name.as_str());
+        assert!(
+            files.len() < 2 || is_listed,
+            "`{name}` is a type of each of {files:?}: rename one, or write the reason into shared_names.txt"
+        );
+        assert!(
+            files.len() > 1 || !is_listed,
+            "`{name}` is no longer shared: take it out of shared_names.txt"
+        );
+    }
+    let gone: Vec<&str> = reasons.into_keys().filter(|name| !types.contains_key(*name)).collect();
+    assert!(gone.is_empty(), "there is no type of these names: {gone:?}");
+}
+
+#[test]
+fn every_public_item_of_a_library_has_a_sentence() {
+    let mut seen = 0;
+    for (path, text) in sources("crates") {
+        let is_library = path.contains("/src/") && !path.starts_with("crates/doorward/");
+        let is_support = is_test(&path) || path.contains("/laws/") || path.ends_with("_tests.rs");
+        if !is_library || is_support || path.ends_with("/examples.rs") {
+            continue;
+        }
+        let mut documented = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            let item = ["struct", "enum", "trait", "type", "fn", "async fn", "const fn", "const"];
+            if item.iter().any(|word| line.starts_with(&format!("pub {word} "))) {
+                assert!(documented, "{path}:{number} has no comment: {line}");
+                seen += 1;
+            }
+            // Attributes, also those of several lines, may stand between.
+            let stays = line.starts_with('#') || line.starts_with([' ', ')', ']']);
+            documented = line.starts_with("///") || (documented && stays);
+        }
+    }
+    assert!(seen > 500, "only {seen} items were found");
 }

@@ -25,7 +25,7 @@ use doorward::requests::{Answer, Ask, Caller, Opened, Relocated, Requests};
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
-use doorward_core::inventory::{RuleIdentity, SecurityGroupId, SecurityGroupRuleId, StandingRule};
+use doorward_core::inventory::{ExistingRule, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::net::{Flow, Ports};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -355,7 +355,7 @@ impl World {
                 let _ = tokio::time::timeout(Duration::from_millis(15), opening).await;
                 self.crash().await;
                 let (now, uptime) = (self.now(), self.uptime());
-                for grant in self.requests.store().unfinished().await.expect("grants") {
+                for grant in self.requests.app().store().unfinished().await.expect("grants") {
                     let is_new = grant.until().is_some() && !before.contains(grant.id());
                     let until = grant.until();
                     if is_new {
@@ -385,12 +385,14 @@ impl World {
             }
             Act::Answer { which, agree, stale } => {
                 let Some(id) = self.waiting.iter().nth(which).cloned() else { return };
-                let person = self.requests.store().grant(&id).await.expect("a store").expect("a grant");
-                let revision = person.revision();
+                let person = self.requests.app().store().grant(&id).await.expect("a store").expect("a grant");
+                let mut seen = self.requests.views().view(&person).seen;
                 let person = PEOPLE.iter().position(|name| *name == person.person().as_str()).expect("known");
                 let (caller, requests) = (self.caller(2), Arc::clone(&self.requests));
                 let answering = id.clone();
-                let seen = if stale { revision + 1 } else { revision };
+                if let Some(seen) = seen.as_mut().filter(|_| stale) {
+                    seen.revision += 1;
+                }
                 let answer = if agree { Answer::Approve { seen } } else { Answer::Deny { reason: None } };
                 let answered =
                     self.answered(async move { requests.answer(&caller, &answering, answer).await }).await;
@@ -418,7 +420,7 @@ impl World {
                     // What else of theirs admitted the old address ended with it.
                     let mut longest = before;
                     for (other, known) in &mut self.known {
-                        let kept = self.requests.store().grant(other).await.expect("a store");
+                        let kept = self.requests.app().store().grant(other).await.expect("a store");
                         let life = kept.as_ref().map(Grant::life);
                         let moved = matches!(life, Some(Life::Ended { how: Ending::Moved { to }, .. }) if to == grant.id());
                         if moved && !known.ended {
@@ -465,7 +467,7 @@ impl World {
                     Flow::Tcp(Ports::one(port)),
                     "192.0.2.0/24".parse().expect("a prefix"),
                 );
-                let rule = StandingRule {
+                let rule = ExistingRule {
                     id: Some(format!("sgr-f{port:04}").parse::<SecurityGroupRuleId>().expect("an id")),
                     description: "made by hand".into(),
                     tag: None,
@@ -493,13 +495,13 @@ impl World {
     }
 
     async fn stored(&self) -> BTreeSet<GrantId> {
-        let grants = self.requests.store().unfinished().await.expect("grants");
+        let grants = self.requests.app().store().unfinished().await.expect("grants");
         grants.iter().map(|grant| grant.id().clone()).collect()
     }
 
     /// The process is gone, and another one starts on the same files and the same account.
     async fn crash(&mut self) {
-        self.requests.store().close().await;
+        self.requests.app().store().close().await;
         let uptime = self.uptime();
         for known in self.known.values_mut() {
             // What had lived its time was ended by the pass that follows every wait.
@@ -521,14 +523,14 @@ impl World {
         &self,
         group: usize,
         which: usize,
-        change: impl FnOnce(&mut BTreeMap<RuleIdentity, StandingRule>, &RuleIdentity),
+        change: impl FnOnce(&mut BTreeMap<RuleIdentity, ExistingRule>, &RuleIdentity),
     ) {
         let id: SecurityGroupId = GROUPS[group].parse().expect("an id");
-        let by = self.requests.store().installation().clone();
+        let by = self.requests.app().store().installation().clone();
         self.account.by_hand(|account| {
             let rules = &mut account.groups.get_mut(&id).expect("a group").rules;
             // One that has lost its tag and its description is nobody's that we know: what is left of it stays.
-            let whole = |rule: &StandingRule| rule.tag.is_some() && rule.description.parse::<Mark>().is_ok();
+            let whole = |rule: &ExistingRule| rule.tag.is_some() && rule.description.parse::<Mark>().is_ok();
             let ours = rules.iter().filter(|(_, rule)| rule.made_by(&by) && whole(rule));
             if let Some(identity) = ours.map(|(identity, _)| identity.clone()).nth(which) {
                 change(rules, &identity);
@@ -541,7 +543,7 @@ impl World {
         self.account.deny(false, false);
         self.reconciler.pass().await;
         let now = self.now();
-        let grants = self.requests.store().unfinished().await.expect("grants");
+        let grants = self.requests.app().store().unfinished().await.expect("grants");
         let live: BTreeSet<GrantId> =
             grants.iter().filter(|grant| grant.live(now).is_some()).map(|grant| grant.id().clone()).collect();
 
@@ -561,7 +563,7 @@ impl World {
             wanted.entry(group).or_default().extend(rules);
         }
         let account = self.account.inventory();
-        let by = self.requests.store().installation().clone();
+        let by = self.requests.app().store().installation().clone();
         for id in GROUPS {
             let group = &account.groups[&id.parse::<SecurityGroupId>().expect("an id")];
             let ours: BTreeSet<RuleIdentity> = group
@@ -599,7 +601,7 @@ impl World {
         for id in &live {
             prop_assert!(self.known.contains_key(id), "{} is live and nobody was told", id);
         }
-        let verified = self.requests.store().verify().await.expect("a store");
+        let verified = self.requests.app().store().verify().await.expect("a store");
         prop_assert!(verified.is_ok(), "{:?}", verified);
         Ok(())
     }
@@ -662,7 +664,7 @@ async fn a_gap_never_holds_up_a_closing() {
     let requests = Arc::clone(&world.requests);
     world.answered(async move { requests.open(&caller, ask).await }).await.expect("opened");
     let rules = |world: &World| {
-        let by = world.requests.store().installation().clone();
+        let by = world.requests.app().store().installation().clone();
         let account = world.account.inventory();
         let rules = account.groups.values().flat_map(|group| group.rules.values());
         rules.filter(|rule| rule.description.contains(" to ") && rule.made_by(&by)).count()

@@ -137,9 +137,9 @@ fn the_difference_is_the_ways_of_the_self_reference_and_nothing_else() {
     assert_eq!(difference.opened, Vec::new());
     let postgres = Flows::from(POSTGRES.parse::<Flow>().expect("a flow"));
     let mut closed = BTreeSet::new();
-    for way in &difference.closed {
-        assert_eq!(way.flows, postgres, "{way:?}");
-        let (End::Role(from), End::Role(to)) = (&way.from, &way.to) else { panic!("{way:?}") };
+    for path in &difference.closed {
+        assert_eq!(path.flows, postgres, "{path:?}");
+        let (End::Role(from), End::Role(to)) = (&path.from, &path.to) else { panic!("{path:?}") };
         closed.insert((*from, *to));
     }
     // Whoever carried `db_connect` reached whoever carried it and not `db`.
@@ -162,11 +162,11 @@ fn what_reaches_the_database_is_told_in_one_list() {
     let to = Some(Selector::find("orders-prod", &account).expect("the database"));
     let reachability = Reachability::of(account);
     let mut senders = BTreeSet::new();
-    reachability.paths(&PathQuery { to, ..PathQuery::default() }, &mut |way| {
-        senders.insert(match way.from {
+    reachability.paths(&PathQuery { to, ..PathQuery::default() }, &mut |path| {
+        senders.insert(match path.from {
             End::Role(id) => reachability.roles()[id.0 as usize].name.clone(),
             End::Internet => {
-                format!("internet {:?}", way.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
+                format!("internet {:?}", path.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
             }
             End::Remote(id) => id.to_string(),
         });

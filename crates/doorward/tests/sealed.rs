@@ -124,7 +124,7 @@ impl House {
     }
 
     async fn ended(&self) -> Option<Ending> {
-        let history = self.requests.store().history(None, 10).await.expect("grants");
+        let history = self.requests.app().store().history(None, 10).await.expect("grants");
         let ended = history.into_iter().next()?;
         match ended.life() {
             Life::Ended { how, .. } => Some(how.clone()),
@@ -147,11 +147,12 @@ async fn a_group_that_the_policy_forgets_is_emptied_although_its_row_was_deleted
         house.reconciler.pass().await;
         house.reconciler.pass().await;
         assert_eq!((house.rules(FIRST), house.rules(SECOND)), (0, 1), "{statement}");
-        let told = house.requests.store().alarms();
-        assert_eq!(told.len(), alarms, "{statement}: {told:?}");
-        let is_one =
-            |told: &String| told.contains("by somebody without the key") || told.contains("was deleted");
-        assert!(told.iter().all(is_one), "{told:?}");
+        let messages = house.requests.app().store().alarms();
+        assert_eq!(messages.len(), alarms, "{statement}: {messages:?}");
+        let is_one = |messages: &String| {
+            messages.contains("by somebody without the key") || messages.contains("was deleted")
+        };
+        assert!(messages.iter().all(is_one), "{messages:?}");
     }
 }
 
@@ -161,7 +162,7 @@ async fn what_somebody_writes_of_a_password_keeps_no_grant_open_and_no_session()
         ["UPDATE passwords SET seen = 'x'", "UPDATE passwords SET own = 'x'", "DELETE FROM passwords"]
     {
         let mut house = House::new().await;
-        let store = house.requests.store().clone();
+        let store = house.requests.app().store().clone();
         let session = Session {
             person: "jon".parse().expect("a name"),
             kind: SessionKind::Api,
@@ -185,15 +186,15 @@ async fn what_somebody_writes_of_a_password_keeps_no_grant_open_and_no_session()
 }
 
 /// Waits until the server tells of an alarm, or of none.
-async fn told(requests: &Requests, any: bool) -> Vec<String> {
+async fn messages(requests: &Requests, any: bool) -> Vec<String> {
     for _ in 0..600 {
-        let alarms = requests.nudge().status().alarms.clone();
+        let alarms = requests.app().nudge().status().alarms.clone();
         if alarms.is_empty() != any {
             return alarms;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("no alarm ended or began: {:?}", requests.nudge().status().alarms);
+    panic!("no alarm ended or began: {:?}", requests.app().nudge().status().alarms);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,12 +210,12 @@ async fn a_running_server_tells_of_an_altered_store_and_is_ready_once_that_is_ac
         house.edit_any(edit).await;
         let checking = Arc::clone(&requests);
         let running = tokio::spawn(house.reconciler.run(std::future::pending()));
-        let checking = tokio::spawn(async move { checking.store().keep_verifying(now).await });
+        let checking = tokio::spawn(async move { checking.app().store().keep_verifying(now).await });
         if edit.starts_with("CREATE") {
             let event = Event::new(now(), Who::Doorward, What::SignedIn);
             requests.record(vec![event]).await.expect_err("swallowed");
         }
-        told(&requests, true).await;
+        messages(&requests, true).await;
         let store = format!("sqlite://{}", folder.join("doorward.db").display());
         let mut connection = AnyConnection::connect(&store).await.expect("a connection");
         sqlx::query(back).execute(&mut connection).await.expect("put back");
@@ -239,8 +240,8 @@ async fn a_running_server_tells_of_an_altered_store_and_is_ready_once_that_is_ac
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert!(!found.is_empty(), "{edit}");
-        told(&requests, false).await;
-        assert_eq!(requests.store().distrusted(), None);
+        messages(&requests, false).await;
+        assert_eq!(requests.app().store().distrusted(), None);
         running.abort();
         checking.abort();
     }
@@ -251,7 +252,7 @@ async fn history_is_what_the_record_tells_of() {
     let mut house = House::new().await;
     let jon = "jon".parse().expect("a name");
     let from = async |house: &House| -> Vec<String> {
-        let history = house.requests.store().history(Some(&jon), 10).await.expect("grants");
+        let history = house.requests.app().store().history(Some(&jon), 10).await.expect("grants");
         history.iter().map(|grant| grant.source().to_string()).collect()
     };
     house.edit("UPDATE grants SET body = replace(body, '8.8.8.8', '9.9.9.9')").await;
@@ -276,10 +277,10 @@ async fn a_password_that_is_replaced_ends_what_is_open_although_its_row_was_dele
         let jon = "jon".parse().expect("a name");
         let other = Binding::of(&OTHER.parse().expect("a hash"));
         // Seen as the new one once, by somebody who put the file of then back.
-        house.requests.store().see_password(&jon, &other, now()).await.expect("noted");
+        house.requests.app().store().see_password(&jon, &other, now()).await.expect("noted");
         house.edit_any("CREATE TABLE later AS SELECT * FROM passwords").await;
         let present = Binding::of(&HASH.parse().expect("a hash"));
-        house.requests.store().see_password(&jon, &present, now()).await.expect("noted");
+        house.requests.app().store().see_password(&jon, &present, now()).await.expect("noted");
         house.edit("DELETE FROM passwords").await;
         if !deleted {
             house.edit("INSERT INTO passwords SELECT * FROM later").await;
@@ -288,6 +289,6 @@ async fn a_password_that_is_replaced_ends_what_is_open_although_its_row_was_dele
         house.reconciler.pass().await;
         assert_eq!(house.rules(FIRST), 0);
         assert!(format!("{:?}", house.ended().await).contains("altered by somebody without the key"));
-        assert_eq!(house.requests.store().alarms().len(), 1);
+        assert_eq!(house.requests.app().store().alarms().len(), 1);
     }
 }

@@ -28,11 +28,15 @@ CALLS = {
     ModifyVpcEndpoint ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation RevokeSecurityGroupEgress
     RevokeSecurityGroupIngress RunInstances StartInstances StopInstances TerminateInstances
     UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress""",
-    "rds": """AddTagsToResource CreateDBInstance CreateDBParameterGroup CreateDBProxy CreateDBSnapshot
+    "rds": """AddTagsToResource CreateDBCluster CreateDBInstance CreateDBParameterGroup CreateDBProxy CreateDBSnapshot
     CreateDBSubnetGroup DeleteDBInstance DeleteDBParameterGroup DeleteDBProxy DeleteDBSnapshot DeleteDBSubnetGroup
-    DescribeDBInstances DescribeDBParameterGroups DescribeDBProxies DescribeDBSnapshots DescribeDBSubnetGroups
-    ListTagsForResource ModifyDBInstance ModifyDBParameterGroup ModifyDBSubnetGroup RebootDBInstance
+    DescribeDBClusters DescribeDBInstances DescribeDBParameterGroups DescribeDBProxies DescribeDBSnapshots
+    DescribeDBSubnetGroups ListTagsForResource ModifyDBCluster ModifyDBInstance ModifyDBParameterGroup ModifyDBProxy
+    ModifyDBSubnetGroup RebootDBInstance
     RemoveTagsFromResource RestoreDBInstanceFromDBSnapshot StartDBInstance StopDBInstance""",
+    "elasticache": """CreateCacheCluster CreateCacheSubnetGroup CreateReplicationGroup CreateServerlessCache
+    DescribeCacheClusters DescribeCacheSubnetGroups DescribeReplicationGroups DescribeServerlessCaches
+    ModifyCacheCluster ModifyReplicationGroup ModifyServerlessCache""",
     "elbv2": """AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener
     DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeListeners
     DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeTags DescribeTargetGroupAttributes

@@ -39,6 +39,14 @@ pub(crate) struct Account {
     pub(crate) launched: BTreeMap<String, Element>,
     /// The interfaces that each Lambda function uses, by the keys of their owners.
     pub(crate) functions: BTreeMap<String, Vec<String>>,
+    /// The security groups of caches and database proxies, which moto does not keep, by their keys.
+    pub(crate) groups: BTreeMap<String, Vec<String>>,
+    /// The replication group of each cache in one, which moto does not tell.
+    pub(crate) replicated: BTreeMap<String, String>,
+    /// The subnets of serverless caches, by name.
+    pub(crate) serverless_caches: BTreeMap<String, Vec<String>>,
+    /// The deployment controllers of services of ECS that are not replaced by ECS itself, by name.
+    pub(crate) controllers: BTreeMap<String, String>,
     /// The zones of regional NAT gateways.
     pub(crate) regional: BTreeMap<String, Vec<regional_nat_gateway::Zone>>,
     /// The activities of Auto Scaling groups, the oldest first.
@@ -89,6 +97,10 @@ impl Account {
             refreshes: BTreeMap::new(),
             launched: BTreeMap::new(),
             functions: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            replicated: BTreeMap::new(),
+            serverless_caches: BTreeMap::new(),
+            controllers: BTreeMap::new(),
             regional: BTreeMap::new(),
             activities: Vec::new(),
             descriptions: BTreeMap::new(),

@@ -101,7 +101,7 @@ impl Refusal {
                     Element::with_text("RequestID", REQUEST),
                 ],
             ),
-            Service::Lambda | Service::Quotas | Service::Other => {
+            Service::Lambda | Service::Containers | Service::Quotas | Service::Other => {
                 let body = serde_json::json!({"__type": self.code, "message": self.message});
                 let kind = "application/x-amz-json-1.1".to_owned();
                 return Answer {
@@ -111,7 +111,7 @@ impl Refusal {
                     body: Body::Bytes(Bytes::from(body.to_string())),
                 };
             }
-            Service::Rds | Service::Balancing | Service::Scaling => {
+            Service::Rds | Service::Balancing | Service::Scaling | Service::Caches => {
                 let kind = Element::with_text("Type", "Sender");
                 Element::with(
                     "ErrorResponse",

@@ -16,6 +16,8 @@ pub(crate) enum Service {
     Balancing,
     Scaling,
     Lambda,
+    Caches,
+    Containers,
     Quotas,
     Other,
 }
@@ -29,6 +31,8 @@ impl Service {
             "elasticloadbalancing" => Self::Balancing,
             "autoscaling" => Self::Scaling,
             "lambda" => Self::Lambda,
+            "elasticache" => Self::Caches,
+            "ecs" => Self::Containers,
             "servicequotas" => Self::Quotas,
             _ => Self::Other,
         }
@@ -42,6 +46,8 @@ impl Service {
             Self::Balancing => ("elasticloadbalancing", "2015-12-01"),
             Self::Scaling => ("autoscaling", "2011-01-01"),
             Self::Lambda => ("lambda", "2015-03-31"),
+            Self::Caches => ("elasticache", "2015-02-02"),
+            Self::Containers => ("ecs", "2014-11-13"),
             Self::Quotas => ("servicequotas", "2019-06-24"),
             Self::Other => ("", ""),
         }
@@ -111,7 +117,10 @@ impl Call {
 
     /// Whether it is of a service that speaks in forms and XML.
     pub(crate) fn is_form(&self) -> bool {
-        matches!(self.service, Service::Ec2 | Service::Rds | Service::Balancing | Service::Scaling)
+        matches!(
+            self.service,
+            Service::Ec2 | Service::Rds | Service::Balancing | Service::Scaling | Service::Caches
+        )
     }
 
     /// Takes a filter out of what moto sees.

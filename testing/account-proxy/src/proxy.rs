@@ -56,6 +56,8 @@ impl Proxy {
 /// A call as a test sees it afterwards.
 #[derive(Debug, Serialize)]
 pub(crate) struct Seen {
+    /// The name that it is signed for.
+    service: &'static str,
     action: String,
     status: u16,
     code: Option<String>,
@@ -106,6 +108,7 @@ impl World {
             None | Some(Kind::Lose | Kind::FailAfter) => self.perform(&mut call).await,
         };
         self.calls.push(Seen {
+            service: call.service.name_and_version().0,
             action: call.action.clone(),
             status: answer.status,
             code: answer.code(),
@@ -151,12 +154,14 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, Lost> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
-    let mut world = world.lock().await;
     if let Some(what) = head.uri.path().strip_prefix(control::PREFIX) {
-        let (status, value) = control::answer(&mut world, head.method.as_str(), what, &body);
+        let (status, value) = control::answer(&mut *world.lock().await, head.method.as_str(), what, &body);
         return Ok(written(status, "application/json", Bytes::from(value.to_string())));
     }
-    let answer = world.answer(Call::read(head, body)).await?;
+    // A call is performed to its end although its client was killed, as AWS does: cut in the middle, moto would know of it and
+    // the proxy would not.
+    let performed = tokio::spawn(async move { world.lock().await.answer(Call::read(head, body)).await });
+    let answer = performed.await.map_err(|_| Lost)??;
     let mut response = written(answer.status, &answer.kind, answer.bytes());
     for (name, value) in &answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))

@@ -42,6 +42,10 @@ pub enum Delay {
     ProxyCreating,
     /// A database proxy in `deleting`.
     ProxyDeleting,
+    /// A database proxy in `modifying`.
+    ProxyModifying,
+    /// A cache in `modifying`.
+    CacheModifying,
     /// A snapshot of a database in `creating`.
     SnapshotCreating,
     /// A balancer from `provisioning` to `active` or `failed`.
@@ -72,6 +76,7 @@ impl Delay {
             Self::EndpointPending | Self::EndpointDeleting => 120,
             Self::ProxyCreating => 300,
             Self::ProxyDeleting => 180,
+            Self::ProxyModifying | Self::CacheModifying => 60,
             Self::DatabaseCreating => 420,
             Self::DatabaseBackingUp | Self::DatabaseModifying | Self::ScalingGroupDeleting => 120,
             Self::DatabaseRebooting => 60,
@@ -150,6 +155,8 @@ pub enum Ending {
         /// `failureMessage`.
         message: String,
     },
+    /// An interface endpoint that is `failed`.
+    Endpoint,
     /// An image that is `failed`.
     Image,
     /// A balancer that is `failed`.

@@ -27,7 +27,7 @@ use crate::session::Session;
 use crate::stand::World;
 use crate::uuid::Uuid;
 pub(crate) use upgrade::signed;
-use upgrade::{Way, upgrade};
+use upgrade::{Upgraded, upgrade};
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 type Incoming = futures_util::stream::SplitStream<Socket>;
@@ -76,8 +76,8 @@ async fn connection(world: Arc<World>, tcp: TcpStream) {
         timeout(FIRST, tokio_tungstenite::accept_hdr_async_with_config(tcp, decide, Some(config))).await;
     let Ok(Ok(socket)) = upgraded else { return };
     match way {
-        Some(Way::Channel(session)) => channel(&world, &session, socket).await,
-        Some(Way::Tunnel(asked)) => endpoint::tunnel(&world, asked, socket).await,
+        Some(Upgraded::Channel(session)) => channel(&world, &session, socket).await,
+        Some(Upgraded::Tunnel(asked)) => endpoint::tunnel(&world, asked, socket).await,
         None => {}
     }
 }

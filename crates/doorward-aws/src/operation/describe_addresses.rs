@@ -13,6 +13,7 @@ shape! {
     /// One address.
     AddressShape {
         public: Option<String> = "PublicIp" | "publicIp",
+        allocation: Option<String> = "AllocationId" | "allocationId",
         private: Option<String> = "PrivateIpAddress" | "privateIpAddress",
         interface: Option<String> = "NetworkInterfaceId" | "networkInterfaceId",
         instance: Option<String> = "InstanceId" | "instanceId",

@@ -58,7 +58,11 @@ shape! {
     InstanceShape {
         id: Option<String> = "InstanceId" | "instanceId",
         state: Option<InstanceStateShape> = "State" | "instanceState",
+        reason: Option<String> = "StateTransitionReason" | "reason",
         platform: Option<String> = "Platform" | "platform",
+        image: Option<String> = "ImageId" | "imageId",
+        size: Option<String> = "InstanceType" | "instanceType",
+        profile: Option<InstanceProfileShape> = "IamInstanceProfile" | "iamInstanceProfile",
         vpc: Option<String> = "VpcId" | "vpcId",
         subnet: Option<String> = "SubnetId" | "subnetId",
         placement: Option<PlacementShape> = "Placement" | "placement",
@@ -69,6 +73,13 @@ shape! {
         check: Option<bool> = "SourceDestCheck" | "sourceDestCheck",
         interfaces: List<InterfaceShape> = "NetworkInterfaces" | "networkInterfaceSet",
         tags: List<Tag> = "Tags" | "tagSet",
+    }
+}
+
+shape! {
+    /// The instance profile of an instance.
+    InstanceProfileShape {
+        arn: Option<String> = "Arn" | "arn",
     }
 }
 

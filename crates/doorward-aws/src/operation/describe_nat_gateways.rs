@@ -17,6 +17,8 @@ shape! {
         vpc: Option<String> = "VpcId" | "vpcId",
         subnet: Option<String> = "SubnetId" | "subnetId",
         state: Option<String> = "State" | "state",
+        failure: Option<String> = "FailureCode" | "failureCode",
+        why: Option<String> = "FailureMessage" | "failureMessage",
         availability: Option<String> = "AvailabilityMode" | "availabilityMode",
         table: Option<String> = "RouteTableId" | "routeTableId",
         connectivity: Option<String> = "ConnectivityType" | "connectivityType",

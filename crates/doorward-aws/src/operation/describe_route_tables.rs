@@ -23,6 +23,7 @@ shape! {
 shape! {
     /// What a table is for: a subnet, a gateway's ingress, or all subnets without one of their own.
     RouteAssociationShape {
+        id: Option<String> = "RouteTableAssociationId" | "routeTableAssociationId",
         main: Option<bool> = "Main" | "main",
         subnet: Option<String> = "SubnetId" | "subnetId",
         gateway: Option<String> = "GatewayId" | "gatewayId",

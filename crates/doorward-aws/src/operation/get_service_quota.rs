@@ -1,15 +1,27 @@
-//! `servicequotas:GetServiceQuota`: how many rules a security group may have in this account and Region.
+//! `servicequotas:GetServiceQuota`: how many of something there may be in this account and Region.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Body, Operation, Service};
+use super::{Body, Operation, Service, json};
 
 /// Inbound or outbound rules per security group.
 pub(crate) const RULES_QUOTA: &str = "L-0EA8095F";
 
-/// Asks for `L-0EA8095F`, inbound or outbound rules per security group.
-#[derive(Debug, Clone)]
-pub(crate) struct GetServiceQuota;
+/// Asks for one quota.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct GetServiceQuota {
+    /// Like `vpc`.
+    #[serde(rename = "ServiceCode")]
+    pub(crate) service: &'static str,
+    /// Like `L-0EA8095F`.
+    #[serde(rename = "QuotaCode")]
+    pub(crate) code: &'static str,
+}
+
+impl GetServiceQuota {
+    /// Inbound or outbound rules per security group.
+    pub(crate) const RULES: Self = Self { service: "vpc", code: RULES_QUOTA };
+}
 
 impl Operation for GetServiceQuota {
     const NAME: &'static str = "GetServiceQuota";
@@ -17,7 +29,7 @@ impl Operation for GetServiceQuota {
     type Answer = QuotaAnswer;
 
     fn body(&self) -> Body {
-        Body::Json(r#"{"ServiceCode":"vpc","QuotaCode":"L-0EA8095F"}"#.to_owned())
+        json(self)
     }
 }
 
@@ -37,8 +49,8 @@ pub(crate) struct QuotaShape {
 
 impl QuotaAnswer {
     /// As a whole number: quotas travel as floating-point numbers.
-    pub(crate) fn rules(&self) -> Option<u32> {
-        self.quota.rules()
+    pub(crate) fn value(&self) -> Option<u32> {
+        self.quota.value()
     }
 }
 
@@ -49,7 +61,7 @@ impl QuotaShape {
     }
 
     /// As a whole number: quotas travel as floating-point numbers.
-    pub(crate) fn rules(&self) -> Option<u32> {
+    pub(crate) fn value(&self) -> Option<u32> {
         let value = self.value;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
         (1.0..=100_000.0).contains(&value).then_some(value as u32)

@@ -10,6 +10,7 @@ pub(crate) mod database;
 pub(crate) mod document;
 pub(crate) mod find;
 pub(crate) mod key;
+pub(crate) mod network;
 pub(crate) mod session;
 
 mod list_functions;
@@ -20,6 +21,7 @@ mod authorize_security_group;
 mod create_tags;
 mod describe;
 mod describe_addresses;
+mod describe_availability_zones;
 mod describe_egress_only_internet_gateways;
 mod describe_instances;
 mod describe_internet_gateways;
@@ -49,11 +51,13 @@ mod get_managed_prefix_list_entries;
 mod get_service_quota;
 mod get_transit_gateway_route_table_propagations;
 mod lookup_events;
+pub(crate) mod machine;
 mod modify_security_group_rules;
 mod permission;
 mod put_role_policy;
 mod revoke_security_group;
 mod search_transit_gateway_routes;
+mod update_function_configuration;
 
 use std::fmt::Debug;
 
@@ -67,6 +71,7 @@ pub(crate) use assume_role::AssumeRole;
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
 pub(crate) use describe_addresses::{AddressShape, DescribeAddresses};
+pub(crate) use describe_availability_zones::{DescribeAvailabilityZones, ZoneShape};
 pub(crate) use describe_egress_only_internet_gateways::{
     DescribeEgressOnlyInternetGateways, EgressOnlyGatewayShape,
 };
@@ -123,6 +128,7 @@ pub(crate) use permission::{PeerShape, Permission, PermissionShape};
 pub(crate) use put_role_policy::PutRolePolicy;
 pub(crate) use revoke_security_group::{MayRevokeIngress, RevokeEgress, RevokeIngress};
 pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};
+pub(crate) use update_function_configuration::UpdateFunctionConfiguration;
 
 use crate::wire::{Form, Wrapped};
 
@@ -160,6 +166,11 @@ pub(crate) trait Operation: 'static {
 
     /// What is sent.
     fn body(&self) -> Body;
+
+    /// Reads what came back; an error says what is wrong with it.
+    fn read(body: &[u8]) -> Result<Self::Answer, String> {
+        Self::SERVICE.read(body)
+    }
 }
 
 /// A call whose answer may come in pages.
@@ -180,6 +191,13 @@ pub(crate) enum Body {
     Form(Form),
     /// A JSON document.
     Json(String),
+    /// A JSON document, to a path of its own.
+    Put {
+        /// From the root on.
+        path: String,
+        /// The document.
+        json: String,
+    },
     /// Nothing, to a path of its own with these parameters.
     Get {
         /// From the root on.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    Call, CrossZone, DnsAttributes, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target,
-    TargetGroup, VpcId,
+    AccountRegion, Call, CrossZone, DnsAttributes, Inventory, Listener, LoadBalancer, LoadBalancerKind,
+    Target, TargetGroup, VpcId,
 };
 
 use super::Reader;
@@ -44,9 +44,9 @@ impl Reader {
     pub(super) fn put_together(&mut self) {
         let apart = std::mem::take(&mut self.apart);
         let mut untold = Untold::new();
-        apart.put(&mut self.inventory, &self.place, &mut untold);
+        apart.put(&mut self.inventory, &self.account_region, &mut untold);
         for (call, whose) in untold {
-            if self.inventory.gap(call, &self.place).is_none() {
+            if self.inventory.gap(call, &self.account_region).is_none() {
                 self.gap(call, not_told(&whose));
             }
         }
@@ -70,7 +70,7 @@ fn not_told(whose: &[String]) -> String {
 }
 
 impl Apart {
-    fn put(mut self, inventory: &mut Inventory, place: &Place, untold: &mut Untold) {
+    fn put(mut self, inventory: &mut Inventory, account_region: &AccountRegion, untold: &mut Untold) {
         for (id, dns) in std::mem::take(&mut self.dns) {
             if let Some(vpc) = inventory.vpcs.get_mut(&id) {
                 vpc.dns = dns;
@@ -86,7 +86,7 @@ impl Apart {
             self.target_group(group, untold);
         }
         for ((at, name), proxy) in &mut inventory.database_proxies {
-            if at == place {
+            if at == account_region {
                 proxy.targets = self.behind.remove(name);
                 if proxy.targets.is_none() {
                     untold.entry(Call::DatabaseProxyTargets).or_default().push(name.clone());

@@ -23,7 +23,7 @@ impl Member for ClassicShape {
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let name = needed_text(self.name.as_ref(), "LoadBalancerName")?;
         let vpc: Option<VpcId> = id(self.vpc.as_deref())?;
-        let arn = LoadBalancer::classic_arn(&name, &reader.place);
+        let arn = LoadBalancer::classic_arn(&name, &reader.account_region);
         let listener = |shape: &_| listener_of_classic(shape, &arn);
         let mut listeners: Vec<Listener> =
             self.listeners.0.iter().map(listener).collect::<Result<_, Unreadable>>()?;
@@ -38,7 +38,7 @@ impl Member for ClassicShape {
         let group = TargetGroup {
             arn: arn.clone(),
             name: name.clone(),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             vpc: vpc.clone(),
             protocol: String::new(),
             port: None,
@@ -50,7 +50,7 @@ impl Member for ClassicShape {
         let balancer = LoadBalancer {
             arn: arn.clone(),
             name,
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             kind: LoadBalancerKind::Classic,
             public: is_public(self.scheme.as_deref()),
             vpc,
@@ -96,7 +96,7 @@ impl Member for LoadBalancerShape {
         let balancer = LoadBalancer {
             arn: arn.clone(),
             name: text(self.name.as_ref()).unwrap_or_default(),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             kind,
             public: is_public(self.scheme.as_deref()),
             vpc: id(self.vpc.as_deref())?,
@@ -162,7 +162,7 @@ impl Member for TargetGroupShape {
         let group = TargetGroup {
             arn: arn.clone(),
             name: text(self.name.as_ref()).unwrap_or_default(),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             vpc: id(self.vpc.as_deref())?,
             // A function has none.
             protocol: text(self.protocol.as_ref()).unwrap_or_default(),

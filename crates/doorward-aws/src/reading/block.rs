@@ -1,8 +1,8 @@
 //! VPC Block Public Access.
 
 use doorward_core::inventory::{
-    AnsweredId, BlockExclusion, BlockMode, BlockPublicAccess, Call, Excepted, Inventory, Place, SubnetId,
-    VpcId,
+    AccountRegion, AnsweredId, BlockExclusion, BlockMode, BlockPublicAccess, Call, Excepted, Inventory,
+    SubnetId, VpcId,
 };
 
 use super::{Member, Reader, Unreadable};
@@ -10,7 +10,7 @@ use crate::operation::{BlockExclusionShape, BlockOptionsShape};
 
 /// Exceptions, until the mode is known.
 #[derive(Debug, Default)]
-pub(super) struct Told(Vec<BlockExclusion>);
+pub(super) struct PendingExclusions(Vec<BlockExclusion>);
 
 impl Member for BlockOptionsShape {
     const CALL: Call = Call::BlockPublicAccess;
@@ -29,7 +29,7 @@ impl Member for BlockOptionsShape {
         let block = BlockPublicAccess { mode, exclusions: Vec::new() };
         reader.keep(
             |inventory| &mut inventory.block_public_access,
-            reader.place.clone(),
+            reader.account_region.clone(),
             block,
             PartialEq::eq,
         )
@@ -72,10 +72,10 @@ impl Member for BlockExclusionShape {
     }
 }
 
-impl Told {
+impl PendingExclusions {
     /// Gives the mode its exceptions. Without the mode nothing is known, and they say nothing.
-    pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
-        if let Some(block) = inventory.block_public_access.get_mut(place) {
+    pub(super) fn finish(self, inventory: &mut Inventory, account_region: &AccountRegion) {
+        if let Some(block) = inventory.block_public_access.get_mut(account_region) {
             block.exclusions = self.0;
         }
     }

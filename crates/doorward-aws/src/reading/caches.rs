@@ -21,7 +21,7 @@ impl Member for CacheShape {
         let cache = Cache {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             engine: text(self.engine.as_ref()).unwrap_or_default(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             subnet_group: text(self.subnet_group.as_ref()),
@@ -30,7 +30,12 @@ impl Member for CacheShape {
             host: self.endpoint().and_then(|endpoint| text(endpoint.host.as_ref())),
             port: self.endpoint().and_then(|endpoint| endpoint.port),
         };
-        reader.keep(|inventory| &mut inventory.caches, (reader.place.clone(), name), cache, PartialEq::eq)
+        reader.keep(
+            |inventory| &mut inventory.caches,
+            (reader.account_region.clone(), name),
+            cache,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -50,7 +55,7 @@ impl Member for GroupOfCachesShape {
         let group = ReplicationGroup {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             members: members.filter_map(text).collect(),
             primaries: primary.filter_map(|node| text(node.cache.as_ref())).collect(),
@@ -60,7 +65,7 @@ impl Member for GroupOfCachesShape {
         };
         reader.keep(
             |inventory| &mut inventory.replication_groups,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             group,
             PartialEq::eq,
         )
@@ -79,7 +84,7 @@ impl Member for ServerlessCacheShape {
         let cache = ServerlessCache {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             engine: text(self.engine.as_ref()).unwrap_or_default(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             subnets: ids(&self.subnets.0)?,
@@ -90,7 +95,7 @@ impl Member for ServerlessCacheShape {
         };
         reader.keep(
             |inventory| &mut inventory.serverless_caches,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             cache,
             PartialEq::eq,
         )
@@ -106,11 +111,11 @@ pub(super) fn finish(inventory: &mut Inventory) {
     let Inventory { caches, replication_groups, .. } = inventory;
     for cache in caches.values() {
         let Some(name) = &cache.replication_group else { continue };
-        let group = replication_groups.entry((cache.place.clone(), name.clone()));
+        let group = replication_groups.entry((cache.account_region.clone(), name.clone()));
         let group = group.or_insert_with(|| ReplicationGroup {
             name: name.clone(),
             arn: None,
-            place: cache.place.clone(),
+            account_region: cache.account_region.clone(),
             status: String::new(),
             members: BTreeSet::new(),
             primaries: BTreeSet::new(),

@@ -1,7 +1,8 @@
 //! Functions of Lambda, services and tasks of ECS: what runs on interfaces that it did not make.
 
 use doorward_core::inventory::{
-    AnsweredId, Call, ContainerService, ContainerTask, Function, InterfaceId, TaskNetwork,
+    AnsweredId, Call, ContainerService, ContainerTask, DeploymentController, Function, InterfaceId,
+    TaskNetwork,
 };
 
 use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
@@ -22,14 +23,14 @@ impl Member for FunctionShape {
         let function = Function {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             vpc: id(network.and_then(|network| network.vpc.as_deref()))?,
             subnets: network.map(|network| ids(&network.subnets.0)).transpose()?.unwrap_or_default(),
             groups: network.map(|network| ids(&network.groups.0)).transpose()?.unwrap_or_default(),
         };
         reader.keep(
             |inventory| &mut inventory.functions,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             function,
             PartialEq::eq,
         )
@@ -54,12 +55,18 @@ impl Member for ServiceShape {
         let service = ContainerService {
             name: text(self.service_name.as_ref()).unwrap_or_default(),
             cluster: text(self.cluster_arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             status,
             subnets: network.map(|network| ids(&network.subnets.0)).transpose()?.unwrap_or_default(),
             groups: network.map(|network| ids(&network.security_groups.0)).transpose()?.unwrap_or_default(),
             public: network.is_some_and(|network| network.assign_public_ip.as_deref() == Some("ENABLED")),
             network: if network.is_some() { TaskNetwork::AwsVpc } else { TaskNetwork::ContainerInstance },
+            controller: match self.controller() {
+                Some("CODE_DEPLOY") => DeploymentController::CodeDeploy,
+                Some("EXTERNAL") => DeploymentController::External,
+                // A service without one is replaced by ECS.
+                _ => DeploymentController::Ecs,
+            },
             arn: arn.clone(),
         };
         reader.keep(|inventory| &mut inventory.container_services, arn, service, PartialEq::eq)
@@ -80,7 +87,7 @@ impl Member for TaskShape {
         let interfaces = self.interfaces().map(InterfaceId::answered).collect::<Result<_, _>>()?;
         let task = ContainerTask {
             arn: arn.clone(),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             cluster: text(self.cluster_arn.as_ref()),
             group: text(self.group.as_ref()),
             status,

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
     Call, ClusterEndpointKind, ClusterEndpointMembers, Database, DatabaseCluster, DatabaseClusterEndpoint,
-    DatabaseProxy, DatabaseProxyEndpoint, SecurityGroupId, SubnetGroup, SubnetId,
+    DatabaseProxy, DatabaseProxyEndpoint, DatabaseSettings, DatabaseSnapshot, SecurityGroupId, SubnetGroup,
+    SubnetId,
 };
+use jiff::Timestamp;
 
 use super::{Member, Reader, Unreadable, id, ids, needed, needed_text, tags, text};
 use crate::operation::cache::CacheSubnetGroup;
 use crate::operation::database::{
     ClusterEndpointShape, ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership,
-    ProxyEndpointShape, ProxyShape, ProxyTargetShape, SubnetGroupShape,
+    ProxyEndpointShape, ProxyShape, ProxyTargetShape, SnapshotShape, SubnetGroupShape,
 };
 
 impl Member for DatabaseShape {
@@ -27,7 +29,7 @@ impl Member for DatabaseShape {
         let database = Database {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             engine: text(self.engine.as_ref()).unwrap_or_default(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             vpc: id(group.and_then(|group| group.vpc.as_deref()))?,
@@ -38,12 +40,66 @@ impl Member for DatabaseShape {
             host: self.endpoint.as_ref().and_then(|endpoint| text(endpoint.host.as_ref())),
             port: self.endpoint.as_ref().and_then(|endpoint| endpoint.port),
             cluster: text(self.cluster.as_ref()),
+            settings: settings(self),
             tags: tags(&self.tags),
         };
         reader.keep(
             |inventory| &mut inventory.databases,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             database,
+            PartialEq::eq,
+        )
+    }
+}
+
+fn settings(shape: &DatabaseShape) -> DatabaseSettings {
+    let group = shape.subnet_group.as_ref();
+    DatabaseSettings {
+        version: text(shape.version.as_ref()),
+        class: text(shape.class.as_ref()).and_then(|class| class.parse().ok()),
+        storage: shape.storage,
+        multi_az: shape.multi_az,
+        backup_days: shape.backup_days,
+        iam: shape.iam,
+        encrypted: shape.encrypted,
+        subnet_group: group.and_then(|group| text(group.name.as_ref())),
+        has_secret: shape.secret.as_ref().is_some_and(|secret| text(secret.arn.as_ref()).is_some()),
+        restarts: time(shape.restarts.as_ref()),
+        pending: shape.pending.keys().cloned().collect(),
+    }
+}
+
+/// A time, where it can be read as one.
+fn time(given: Option<&String>) -> Option<Timestamp> {
+    text(given)?.parse().ok()
+}
+
+impl Member for SnapshotShape {
+    const CALL: Call = Call::DatabaseSnapshots;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Automated ones are left out: they go with their database.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        if self.kind.as_deref().is_some_and(|kind| kind != "manual") {
+            return Ok(());
+        }
+        let name = needed_text(self.name.as_ref(), "DBSnapshotIdentifier")?;
+        let snapshot = DatabaseSnapshot {
+            name: name.clone(),
+            account_region: reader.account_region.clone(),
+            database: needed_text(self.database.as_ref(), "DBInstanceIdentifier")?,
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            created: time(self.created.as_ref()),
+            storage: self.storage,
+            tags: tags(&self.tags),
+        };
+        reader.keep(
+            |inventory| &mut inventory.database_snapshots,
+            (reader.account_region.clone(), name),
+            snapshot,
             PartialEq::eq,
         )
     }
@@ -61,7 +117,7 @@ impl Member for ClusterShape {
         let cluster = DatabaseCluster {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             subnet_group: text(self.subnet_group.as_ref()),
             groups: groups(&self.groups.0)?,
@@ -85,7 +141,7 @@ impl Member for ClusterShape {
         };
         reader.keep(
             |inventory| &mut inventory.database_clusters,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             cluster,
             PartialEq::eq,
         )
@@ -109,7 +165,7 @@ impl Member for ClusterEndpointShape {
         let endpoint = DatabaseClusterEndpoint {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             cluster: needed_text(self.cluster.as_ref(), "DBClusterIdentifier")?,
             status: text(self.status.as_ref()).unwrap_or_default(),
             host: text(self.host.as_ref()),
@@ -127,7 +183,7 @@ impl Member for ClusterEndpointShape {
         };
         reader.keep(
             |inventory| &mut inventory.database_cluster_endpoints,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             endpoint,
             PartialEq::eq,
         )
@@ -145,7 +201,7 @@ impl Member for DatabaseSubnetGroup {
         let group = subnet_group(&self.0, "DBSubnetGroupName", reader)?;
         reader.keep(
             |inventory| &mut inventory.database_subnet_groups,
-            (reader.place.clone(), group.name.clone()),
+            (reader.account_region.clone(), group.name.clone()),
             group,
             PartialEq::eq,
         )
@@ -163,7 +219,7 @@ impl Member for CacheSubnetGroup {
         let group = subnet_group(&self.0, "CacheSubnetGroupName", reader)?;
         reader.keep(
             |inventory| &mut inventory.cache_subnet_groups,
-            (reader.place.clone(), group.name.clone()),
+            (reader.account_region.clone(), group.name.clone()),
             group,
             PartialEq::eq,
         )
@@ -177,7 +233,7 @@ fn subnet_group(
 ) -> Result<SubnetGroup, Unreadable> {
     Ok(SubnetGroup {
         name: needed_text(shape.name.as_ref(), field)?,
-        place: reader.place.clone(),
+        account_region: reader.account_region.clone(),
         vpc: id(shape.vpc.as_deref())?,
         subnets: subnets(shape)?,
     })
@@ -206,7 +262,7 @@ impl Member for ProxyShape {
         let proxy = DatabaseProxy {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             vpc: id(self.vpc.as_deref())?,
             subnets: ids(&self.subnets.0)?,
@@ -216,7 +272,7 @@ impl Member for ProxyShape {
         };
         reader.keep(
             |inventory| &mut inventory.database_proxies,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             proxy,
             PartialEq::eq,
         )
@@ -240,7 +296,7 @@ impl Member for ProxyEndpointShape {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
             proxy: text(self.proxy.as_ref()),
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             status: text(self.status.as_ref()).unwrap_or_default(),
             vpc: id(self.vpc.as_deref())?,
             subnets: ids(&self.subnets.0)?,
@@ -249,7 +305,7 @@ impl Member for ProxyEndpointShape {
         };
         reader.keep(
             |inventory| &mut inventory.database_proxy_endpoints,
-            (reader.place.clone(), name),
+            (reader.account_region.clone(), name),
             endpoint,
             PartialEq::eq,
         )

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    AnsweredId, Call, Direction, Gap, GroupReference, Inventory, Peer, Place, PrefixListId, RuleIdentity,
-    SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
+    AccountRegion, AnsweredId, Call, Direction, ExistingRule, Gap, GroupReference, Inventory, Peer,
+    PrefixListId, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
 };
 
 use super::{Member, Reader, Unreadable, cidr, id, line, tags, text};
@@ -14,7 +14,7 @@ use crate::wire::Protocol;
 
 /// The rules of groups, told in two ways.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct RuleSources {
     /// By the groups: without ids and tags.
     permissions: BTreeMap<SecurityGroupId, Rules>,
     /// By themselves, with the owner of the group.
@@ -26,7 +26,7 @@ pub(super) struct Told {
 /// Rules, and whether there are some that cannot be read.
 #[derive(Debug, Default)]
 struct Rules {
-    readable: BTreeMap<RuleIdentity, StandingRule>,
+    readable: BTreeMap<RuleIdentity, ExistingRule>,
     incomplete: bool,
 }
 
@@ -55,7 +55,7 @@ impl Member for GroupShape {
     }
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
-        let group = group(self, &reader.place)?;
+        let group = group(self, &reader.account_region)?;
         let mut rules = Rules::default();
         let inward = permissions(&self.ingress.0, Direction::In);
         for rule in inward.chain(permissions(&self.egress.0, Direction::Out)) {
@@ -105,22 +105,22 @@ impl Member for RuleShape {
         *owner = owner.take().or_else(|| self.owner.clone());
         let read = rule(self);
         rules.incomplete |= read.is_err();
-        let (identity, standing) = read?;
+        let (identity, existing) = read?;
         match rules.readable.get(&identity) {
-            Some(known) if *known != standing && reader.contradicts => {
+            Some(known) if *known != existing && reader.contradicts => {
                 rules.readable.remove(&identity);
                 rules.incomplete = true;
                 Err(Unreadable::Contradicted)
             }
             _ => {
-                rules.readable.insert(identity, standing);
+                rules.readable.insert(identity, existing);
                 Ok(())
             }
         }
     }
 }
 
-impl Told {
+impl RuleSources {
     fn reference(&mut self, group: &SecurityGroupId, shape: &PeerShape) {
         // A reference to what cannot be read is told of as a rule.
         let peer = shape.peer.as_deref().and_then(|peer| SecurityGroupId::answered(peer).ok());
@@ -133,17 +133,17 @@ impl Told {
     }
 
     /// Gives the groups their rules: those with ids where they were told.
-    pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
+    pub(super) fn finish(self, inventory: &mut Inventory, account_region: &AccountRegion) {
         let Self { mut permissions, rules, references } = self;
         for (id, (mut rules, owner)) in rules {
             for rule in rules.take_contradicted() {
                 let why = format!("`{rule}` cannot be read: {}", Unreadable::Contradicted);
-                inventory.gaps.push(Gap::of(Call::SecurityGroupRules, place, why));
+                inventory.gaps.push(Gap::of(Call::SecurityGroupRules, account_region, why));
             }
             permissions.insert(id.clone(), rules);
             // A group that was not described is there all the same when it has rules.
             let group = inventory.groups.entry(id.clone());
-            group.or_insert_with(|| SecurityGroup { owner, ..unnamed(id, place) });
+            group.or_insert_with(|| SecurityGroup { owner, ..unnamed(id, account_region) });
         }
         let mut incomplete = BTreeSet::new();
         for (id, rules) in permissions {
@@ -165,22 +165,22 @@ impl Told {
 }
 
 /// A group, still without its rules.
-pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, Unreadable> {
+pub(crate) fn group(shape: &GroupShape, account_region: &AccountRegion) -> Result<SecurityGroup, Unreadable> {
     Ok(SecurityGroup {
         vpc: id(shape.vpc.as_deref())?,
         name: line(shape.name.as_ref()),
         about: line(shape.about.as_ref()),
         owner: shape.owner.clone(),
         tags: tags(&shape.tags),
-        ..unnamed(SecurityGroupId::answered(&shape.id)?, place)
+        ..unnamed(SecurityGroupId::answered(&shape.id)?, account_region)
     })
 }
 
 /// A group of which nothing but its id is known.
-pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
+pub(crate) fn unnamed(id: SecurityGroupId, account_region: &AccountRegion) -> SecurityGroup {
     SecurityGroup {
         id,
-        place: place.clone(),
+        account_region: account_region.clone(),
         owner: None,
         vpc: None,
         name: String::new(),
@@ -191,7 +191,7 @@ pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
 }
 
 /// A rule as `DescribeSecurityGroupRules` tells it.
-pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Unreadable> {
+pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, ExistingRule), Unreadable> {
     let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.peer.as_deref());
     let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
         (Some(prefix), ..) => Peer::Cidr(cidr(prefix)?),
@@ -202,19 +202,19 @@ pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Un
     let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
     let direction = if shape.egress { Direction::Out } else { Direction::In };
     let tag = shape.tags.0.iter().find(|tag| tag.key == Mark::TAG);
-    let standing = StandingRule {
+    let existing = ExistingRule {
         id: id(shape.id.as_deref())?,
         description: shape.description.clone().unwrap_or_default(),
         tag: tag.map(|tag| tag.value.clone().unwrap_or_default()),
     };
-    Ok((RuleIdentity { direction, flow: protocol.flow()?, peer }, standing))
+    Ok((RuleIdentity { direction, flow: protocol.flow()?, peer }, existing))
 }
 
 /// The rules that `DescribeSecurityGroups` tells of: without ids and tags, so nobody's to touch.
 fn permissions(
     shapes: &[PermissionShape],
     direction: Direction,
-) -> impl Iterator<Item = Result<(RuleIdentity, StandingRule), Unreadable>> + '_ {
+) -> impl Iterator<Item = Result<(RuleIdentity, ExistingRule), Unreadable>> + '_ {
     shapes.iter().flat_map(move |shape| {
         let cidrs = shape.v4.0.iter().chain(&shape.v6.0);
         let cidrs = cidrs.map(|range| (range, range.read(|peer| Ok(Peer::Cidr(cidr(peer)?)))));
@@ -228,7 +228,7 @@ fn permissions(
             let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
             let identity = RuleIdentity { direction, flow: protocol.flow()?, peer: peer? };
             let description = range.description.clone().unwrap_or_default();
-            Ok((identity, StandingRule { id: None, description, tag: None }))
+            Ok((identity, ExistingRule { id: None, description, tag: None }))
         })
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use doorward_core::inventory::{
-    AnsweredId, Call, ElasticAddress, Instance, InstanceId, Interface, InterfaceAddress, InterfaceId,
+    AnsweredId, Call, ElasticAddress, Image, Instance, InstanceId, Interface, InterfaceAddress, InterfaceId,
     Inventory,
 };
 
@@ -16,7 +16,7 @@ use crate::wire::List;
 
 /// What was told of interfaces by others than themselves.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct InterfaceSources {
     /// By the instances that they are attached to.
     interfaces: BTreeMap<InterfaceId, Interface>,
     /// Instances that told of an address and not of the interface that has it.
@@ -66,10 +66,13 @@ impl Member for InstanceShape {
         }
         let mut instance = Instance {
             id: needed(self.id.as_deref(), "InstanceId")?,
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             state,
             interfaces: Default::default(),
             platform: text(self.platform.as_ref()),
+            image: id(self.image.as_deref())?.map(Image::Id),
+            size: text(self.size.as_ref()).and_then(|size| size.parse().ok()),
+            profile: self.profile.as_ref().and_then(|it| text(it.arn.as_ref())).map(|arn| name_of(&arn)),
             tags: tags(&self.tags),
         };
         for shape in &self.interfaces.0 {
@@ -117,12 +120,13 @@ impl Member for AddressShape {
         if let (None, Some(private), Some(instance)) = (&interface, private, id(self.instance.as_deref())?) {
             reader.interfaces.by_instance.insert((instance, private), own);
         }
-        let address = ElasticAddress { public: own, private, interface, tags: tags(&self.tags) };
+        let allocation = id(self.allocation.as_deref())?;
+        let address = ElasticAddress { public: own, allocation, private, interface, tags: tags(&self.tags) };
         reader.keep(|inventory| &mut inventory.elastic_addresses, own, address, PartialEq::eq)
     }
 }
 
-impl Told {
+impl InterfaceSources {
     /// Whether another instance told of an interface of the same id and other addresses.
     fn is_another(&self, interface: &Interface) -> bool {
         let known = self.interfaces.get(&interface.id);
@@ -252,6 +256,11 @@ fn bare(shape: &InstanceShape, instance: &Instance) -> Result<Option<Interface>,
         attached: true,
         tags: Default::default(),
     }))
+}
+
+/// The name of an instance profile, which ends its ARN.
+fn name_of(arn: &str) -> String {
+    arn.rsplit_once('/').map_or(arn, |(_, name)| name).to_owned()
 }
 
 /// The id of an interface that only its instance told of.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::inventory::{Call, Inventory, Place, PrefixList, PrefixListId};
+use doorward_core::inventory::{AccountRegion, Call, Inventory, PrefixList, PrefixListId};
 use doorward_core::net::Cidr;
 
 use super::{Member, Reader, Unreadable, cidr, needed, text};
@@ -10,7 +10,7 @@ use crate::operation::{EntryShape, ListShape};
 
 /// The entries of lists; none of a list of which one cannot be read.
 #[derive(Debug, Default)]
-pub(super) struct Told(BTreeMap<PrefixListId, Option<BTreeSet<Cidr>>>);
+pub(super) struct ListEntries(BTreeMap<PrefixListId, Option<BTreeSet<Cidr>>>);
 
 impl Member for ListShape {
     const CALL: Call = Call::PrefixLists;
@@ -22,7 +22,7 @@ impl Member for ListShape {
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let id: PrefixListId = needed(self.id.as_deref(), "PrefixListId")?;
         let list = reader.inventory.prefix_lists.entry(id.clone());
-        let list = list.or_insert_with(|| unnamed(id.clone(), &reader.place));
+        let list = list.or_insert_with(|| unnamed(id.clone(), &reader.account_region));
         list.name = text(self.name.as_ref()).unwrap_or_else(|| std::mem::take(&mut list.name));
         list.max_entries = self.most.or(list.max_entries);
         reader.inventory.prefix_list_weights.extend(self.weight().map(|weight| (id.clone(), weight)));
@@ -64,16 +64,23 @@ impl Reader {
     }
 }
 
-impl Told {
+impl ListEntries {
     /// Gives the lists their entries.
-    pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
+    pub(super) fn finish(self, inventory: &mut Inventory, account_region: &AccountRegion) {
         for (id, entries) in self.0 {
-            let list = inventory.prefix_lists.entry(id.clone()).or_insert_with(|| unnamed(id, place));
+            let list =
+                inventory.prefix_lists.entry(id.clone()).or_insert_with(|| unnamed(id, account_region));
             list.entries = entries;
         }
     }
 }
 
-fn unnamed(id: PrefixListId, place: &Place) -> PrefixList {
-    PrefixList { id, place: place.clone(), name: String::new(), entries: None, max_entries: None }
+fn unnamed(id: PrefixListId, account_region: &AccountRegion) -> PrefixList {
+    PrefixList {
+        id,
+        account_region: account_region.clone(),
+        name: String::new(),
+        entries: None,
+        max_entries: None,
+    }
 }

@@ -1,9 +1,11 @@
-//! VPCs and subnets.
+//! VPCs, subnets and zones.
 
-use doorward_core::inventory::{Call, DnsAttributes, Subnet, Vpc, VpcId};
+use doorward_core::inventory::{Call, DnsAttributes, Subnet, Vpc, VpcId, Zone};
 
-use super::{Member, Reader, Unreadable, cidr, needed, tags, text};
-use crate::operation::{BlockStateShape, FlagShape, SubnetShape, V6BlockShape, VpcAttributeAnswer, VpcShape};
+use super::{Member, Reader, Unreadable, cidr, needed, needed_text, tags, text};
+use crate::operation::{
+    BlockStateShape, FlagShape, SubnetShape, V6BlockShape, VpcAttributeAnswer, VpcShape, ZoneShape,
+};
 
 impl Member for VpcShape {
     const CALL: Call = Call::Vpcs;
@@ -17,7 +19,7 @@ impl Member for VpcShape {
         let v4 = self.cidr.iter().chain(second.filter_map(|block| block.cidr.as_ref()));
         let vpc = Vpc {
             id: needed(self.id.as_deref(), "VpcId")?,
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             owner: text(self.owner.as_ref()),
             cidrs: v4.chain(v6(&self.v6.0)).map(|block| cidr(block)).collect::<Result<_, _>>()?,
             default: self.default.unwrap_or_default(),
@@ -55,6 +57,31 @@ impl Member for SubnetShape {
     }
 }
 
+impl Member for ZoneShape {
+    const CALL: Call = Call::Zones;
+
+    fn named(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let is = |told: &Option<String>, words: &[&str]| {
+            text(told.as_ref()).is_none_or(|told| words.contains(&told.as_str()))
+        };
+        let id = needed_text(self.id.as_ref(), "ZoneId")?;
+        let zone = Zone {
+            id: id.clone(),
+            name: text(self.name.as_ref()),
+            region: text(self.region.as_ref()),
+            is_availability_zone: is(&self.kind, &["availability-zone"]),
+            is_usable: is(&self.opt_in, &["opt-in-not-required", "opted-in"])
+                && is(&self.state, &["available", "information"]),
+        };
+        let account_region = reader.account_region.clone();
+        reader.keep(|inventory| &mut inventory.zones, (account_region, id), zone, PartialEq::eq)
+    }
+}
+
 impl Reader {
     /// Takes an attribute of a VPC; each comes in an answer of its own.
     pub(crate) fn vpc_attribute(&mut self, answer: &VpcAttributeAnswer) {
@@ -83,7 +110,7 @@ fn stands(state: Option<&BlockStateShape>) -> bool {
 mod tests {
     use super::super::tests::alike;
     use super::*;
-    use crate::operation::{DescribeSubnets, DescribeVpcs, Paged};
+    use crate::operation::{DescribeAvailabilityZones, DescribeSubnets, DescribeVpcs, Paged};
 
     #[test]
     fn a_vpc_has_the_prefixes_that_are_associated() {
@@ -133,6 +160,30 @@ mod tests {
             "Ipv6CidrBlockState": {"State": "associated"}}], "Tags": null}]}"#,
         );
         assert_eq!(seen.subnets.len(), 1);
+    }
+
+    #[test]
+    fn a_zone_says_whether_a_network_may_have_subnets_there() {
+        let seen = alike::<DescribeAvailabilityZones>(
+            r#"<r><availabilityZoneInfo><item><optInStatus>opt-in-not-required</optInStatus><zoneName>us-west-2a</zoneName>
+            <zoneId>usw2-az2</zoneId><zoneType>availability-zone</zoneType><zoneState>available</zoneState>
+            <regionName>us-west-2</regionName></item><item><optInStatus>opted-in</optInStatus><zoneName>us-west-2-lax-1a</zoneName>
+            <zoneId>usw2-lax1-az1</zoneId><zoneType>local-zone</zoneType><zoneState>available</zoneState><regionName>us-west-2
+            </regionName></item><item><optInStatus>not-opted-in</optInStatus><zoneId>usw2-az9</zoneId><zoneType>availability-zone
+            </zoneType><zoneState>available</zoneState></item></availabilityZoneInfo></r>"#,
+            r#"{"AvailabilityZones": [{"OptInStatus": "opt-in-not-required", "ZoneName": "us-west-2a", "ZoneId": "usw2-az2",
+            "ZoneType": "availability-zone", "State": "available", "RegionName": "us-west-2", "Messages": []},
+            {"OptInStatus": "opted-in", "ZoneName": "us-west-2-lax-1a", "ZoneId": "usw2-lax1-az1", "ZoneType": "local-zone",
+            "State": "available", "RegionName": "us-west-2"}, {"OptInStatus": "not-opted-in", "ZoneId": "usw2-az9",
+            "ZoneType": "availability-zone", "State": "available"}]}"#,
+        );
+        let zones: Vec<_> =
+            seen.zones.values().map(|it| (it.id.as_str(), it.is_availability_zone, it.is_usable)).collect();
+        assert_eq!(
+            zones,
+            [("usw2-az2", true, true), ("usw2-az9", true, false), ("usw2-lax1-az1", false, true)]
+        );
+        assert_eq!(seen.zones.values().next().and_then(|zone| zone.region.as_deref()), Some("us-west-2"));
     }
 
     #[test]

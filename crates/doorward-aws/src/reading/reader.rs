@@ -1,9 +1,9 @@
-//! What takes the answers of one place, in any order, and is an inventory at the end.
+//! What takes the answers of one account and Region, in any order, and is an inventory at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use doorward_core::inventory::{Call, Gap, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Call, Gap, Inventory};
 use serde::de::DeserializeOwned;
 
 use super::apart::Apart;
@@ -12,24 +12,24 @@ use super::{Source, Unreadable, block, caches, groups, interfaces, lists, routes
 /// How many things of one call are named that cannot be read, before the rest is counted.
 const UNREADABLE: usize = 50;
 
-/// The inventory of one place, as far as it has been read.
+/// The inventory of one account and Region, as far as it has been read.
 ///
 /// Answers may come in any order; what one tells of what another one holds is put together by [`Self::finish`].
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     /// Where the answers are from.
-    pub(crate) place: Place,
+    pub(crate) account_region: AccountRegion,
     /// What is being read now, where it is of a recording.
     pub(crate) source: Option<Source>,
     /// What was read so far.
     pub(crate) inventory: Inventory,
     /// What was told of something apart from its description.
     pub(super) apart: Apart,
-    pub(super) groups: groups::Told,
-    pub(super) interfaces: interfaces::Told,
-    pub(super) lists: lists::Told,
-    pub(super) transit: transit::Told,
-    pub(super) block: block::Told,
+    pub(super) groups: groups::RuleSources,
+    pub(super) interfaces: interfaces::InterfaceSources,
+    pub(super) lists: lists::ListEntries,
+    pub(super) transit: transit::TransitDetails,
+    pub(super) block: block::PendingExclusions,
     /// Whether an answer that says otherwise than one before is a gap. A live account may change between two pages.
     pub(super) contradicts: bool,
     /// What two answers contradict each other of.
@@ -51,14 +51,14 @@ pub(crate) trait Member: DeserializeOwned {
 }
 
 impl Reader {
-    /// Nothing of a place yet.
-    pub(crate) fn new(place: Place) -> Self {
-        Self { place, ..Self::default() }
+    /// Nothing of an account and Region yet.
+    pub(crate) fn new(account_region: AccountRegion) -> Self {
+        Self { account_region, ..Self::default() }
     }
 
-    /// Nothing of a recorded place yet: two answers that contradict each other are a gap.
-    pub(crate) fn of_recording(place: Place) -> Self {
-        Self { place, contradicts: true, ..Self::default() }
+    /// Nothing of a recorded account and Region yet: two answers that contradict each other are a gap.
+    pub(crate) fn of_recording(account_region: AccountRegion) -> Self {
+        Self { account_region, contradicts: true, ..Self::default() }
     }
 
     /// Takes the members of an answer; one that cannot be read is a gap.
@@ -95,7 +95,7 @@ impl Reader {
 
     /// Notes that a call gave no answer, or no whole one.
     pub(crate) fn gap(&mut self, call: Call, why: impl Into<String>) {
-        self.inventory.gaps.push(Gap::of(call, &self.place, why));
+        self.inventory.gaps.push(Gap::of(call, &self.account_region, why));
     }
 
     /// Notes that one thing of an answer cannot be read.
@@ -106,8 +106,8 @@ impl Reader {
             return;
         }
         let what = what.map_or_else(|| "something".to_owned(), |id| format!("`{id}`"));
-        let place = self.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
-        self.gap(call, format!("{what}{place} cannot be read: {why}"));
+        let account_region = self.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+        self.gap(call, format!("{what}{account_region} cannot be read: {why}"));
     }
 
     /// All that was read, put together.
@@ -118,12 +118,12 @@ impl Reader {
                 self.gap(call, format!("{} more cannot be read", all - UNREADABLE));
             }
         }
-        let Self { place, mut inventory, groups, interfaces, lists, transit, block, .. } = self;
-        groups.finish(&mut inventory, &place);
+        let Self { account_region, mut inventory, groups, interfaces, lists, transit, block, .. } = self;
+        groups.finish(&mut inventory, &account_region);
         interfaces.finish(&mut inventory);
-        lists.finish(&mut inventory, &place);
+        lists.finish(&mut inventory, &account_region);
         transit.finish(&mut inventory);
-        block.finish(&mut inventory, &place);
+        block.finish(&mut inventory, &account_region);
         routes::finish(&mut inventory);
         caches::finish(&mut inventory);
         inventory

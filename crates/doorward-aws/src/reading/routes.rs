@@ -69,15 +69,15 @@ fn route(shape: &RouteShape) -> Result<Route, Unreadable> {
 }
 
 fn destination(shape: &RouteShape) -> Result<Destination, Unreadable> {
-    if let Some(prefix) = told(shape.v4.as_ref()).or_else(|| told(shape.v6.as_ref())) {
+    if let Some(prefix) = non_empty(shape.v4.as_ref()).or_else(|| non_empty(shape.v6.as_ref())) {
         return Ok(Destination::Cidr(cidr(prefix)?));
     }
     needed(shape.prefix_list.as_deref(), "DestinationCidrBlock").map(Destination::PrefixList)
 }
 
 fn destination_name(shape: &RouteShape) -> &str {
-    let destination = told(shape.v4.as_ref()).or_else(|| told(shape.v6.as_ref()));
-    destination.or_else(|| told(shape.prefix_list.as_ref())).unwrap_or("a route")
+    let destination = non_empty(shape.v4.as_ref()).or_else(|| non_empty(shape.v6.as_ref()));
+    destination.or_else(|| non_empty(shape.prefix_list.as_ref())).unwrap_or("a route")
 }
 
 /// Where a route leads. A route to an interface of an instance names both, and the interface is the way.
@@ -101,10 +101,10 @@ fn target(shape: &RouteShape) -> Result<RouteTarget, Unreadable> {
         return Ok(RouteTarget::EgressOnlyGateway(gateway));
     }
     let others = [&shape.carrier, &shape.local, &shape.core, &shape.odb];
-    if let Some(other) = others.into_iter().find_map(|other| told(other.as_ref())) {
+    if let Some(other) = others.into_iter().find_map(|other| non_empty(other.as_ref())) {
         return Ok(RouteTarget::Other(other.to_owned()));
     }
-    match told(shape.gateway.as_ref()) {
+    match non_empty(shape.gateway.as_ref()) {
         Some("local") => Ok(RouteTarget::Local),
         Some(gateway) => gateway_target(gateway),
         None => Err(Unreadable::Missing("GatewayId")),
@@ -156,6 +156,6 @@ fn known(id: &str, inventory: &Inventory) -> Option<RouteTarget> {
     Some(RouteTarget::NatGateway(id.clone()))
 }
 
-fn told(text: Option<&String>) -> Option<&str> {
+fn non_empty(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
 }

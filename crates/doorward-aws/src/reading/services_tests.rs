@@ -1,7 +1,8 @@
 //! Answers of the services besides EC2, in both notations.
 
 use doorward_core::inventory::{
-    Call, ClusterEndpointKind, ClusterEndpointMembers, Inventory, LoadBalancerKind, Place, TaskNetwork,
+    AccountRegion, Call, ClusterEndpointKind, ClusterEndpointMembers, Inventory, LoadBalancerKind,
+    TaskNetwork,
 };
 
 use super::Reader;
@@ -138,7 +139,7 @@ fn what_was_not_told_of_a_thing_is_a_gap_and_not_an_absence() {
     for call in
         [Call::Listeners, Call::LoadBalancerAttributes, Call::TargetGroupAttributes, Call::TargetHealth]
     {
-        assert!(seen.gap(call, &Place::default()).is_some(), "{call:?}");
+        assert!(seen.gap(call, &AccountRegion::default()).is_some(), "{call:?}");
     }
     assert_eq!(seen.gaps.len(), 4);
     // A call that failed is one gap, and not another for each that it was asked for.

@@ -1,6 +1,8 @@
 //! Answers in both notations, and what is put together from several.
 
-use doorward_core::inventory::{BlockMode, Excepted, Inventory, NatAvailability, Place, TransitTableId};
+use doorward_core::inventory::{
+    AccountRegion, BlockMode, Excepted, Inventory, NatAvailability, TransitTableId,
+};
 
 use super::{Member, Reader};
 use crate::operation::{
@@ -314,7 +316,7 @@ fn block_public_access_has_its_exceptions() {
     ] {
         let (xml, json) = mode(name);
         let seen = alike::<DescribeVpcBlockPublicAccessOptions>(&xml, &json);
-        assert_eq!(seen.block_public_access[&Place::default()].mode, expected);
+        assert_eq!(seen.block_public_access[&AccountRegion::default()].mode, expected);
     }
     let mut reader = Reader::default();
     let exceptions = r#"{"VpcBlockPublicAccessExclusions": [
@@ -329,7 +331,7 @@ fn block_public_access_has_its_exceptions() {
     take::<DescribeVpcBlockPublicAccessExclusions>(&mut reader, exceptions);
     take::<DescribeVpcBlockPublicAccessOptions>(&mut reader, &mode("block-ingress").1);
     let seen = reader.finish();
-    let told: Vec<(bool, bool)> = seen.block_public_access[&Place::default()]
+    let told: Vec<(bool, bool)> = seen.block_public_access[&AccountRegion::default()]
         .exclusions
         .iter()
         .map(|exclusion| (matches!(exclusion.of, Excepted::Vpc(_)), exclusion.both_ways))

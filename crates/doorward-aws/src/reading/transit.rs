@@ -15,7 +15,7 @@ use crate::operation::{
 
 /// What was told of attachments and tables by other calls than those that list them.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct TransitDetails {
     /// Attachments to VPCs, with their subnets and options.
     vpcs: Vec<Attachment>,
     /// Both ends of peerings.
@@ -36,7 +36,7 @@ impl Member for TransitGatewayShape {
         let references = self.options.as_ref().and_then(|options| options.references.as_deref());
         let gateway = TransitGateway {
             id: needed(self.id.as_deref(), "TransitGatewayId")?,
-            place: reader.place.clone(),
+            account_region: reader.account_region.clone(),
             state: text(self.state.as_ref()).unwrap_or_default(),
             group_references: references == Some("enable"),
             tags: tags(&self.tags),
@@ -231,7 +231,7 @@ fn transit_route(shape: &TransitRouteShape) -> Result<Option<TransitRoute>, Unre
     }))
 }
 
-impl Told {
+impl TransitDetails {
     /// Puts together what the calls told of attachments and tables.
     pub(super) fn finish(self, inventory: &mut Inventory) {
         for detail in self.vpcs {

@@ -1,4 +1,5 @@
-//! Reads the files of a folder on all cores: those of one place in their order, those of different places at once.
+//! Reads the files of a folder on all cores: those of one account and Region in their order, those of different
+//! accounts and Regions at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZero;
@@ -6,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 
 use super::files::{self, Content};
 use super::{Gathered, NotRecorded};
 
 /// What the files of a folder hold.
 ///
-/// An answer tells of the place that the folders of its path name. Where answers of one place are in files of different
-/// ones, because a collector named it around them, all files are read in their order.
+/// An answer tells of the account and Region that the folders of its path name. Where answers of one account and Region
+/// are in files of different ones, because a collector named it around them, all files are read in their order.
 pub(super) fn gather(files: &[PathBuf]) -> Result<Gathered, NotRecorded> {
-    let mut shares: BTreeMap<Place, Vec<(usize, &Path)>> = BTreeMap::new();
+    let mut shares: BTreeMap<AccountRegion, Vec<(usize, &Path)>> = BTreeMap::new();
     for (number, path) in files.iter().enumerate() {
-        shares.entry(files::place(path)).or_default().push((number, path));
+        shares.entry(files::account_region(path)).or_default().push((number, path));
     }
     let read = on_all_cores(shares.into_values().collect(), |share| in_order(share));
     let (mut gathered, mut failed) = (Vec::new(), Vec::new());
@@ -32,14 +33,18 @@ pub(super) fn gather(files: &[PathBuf]) -> Result<Gathered, NotRecorded> {
     if let Some((_, error)) = failed.into_iter().min_by_key(|(number, _)| *number) {
         return Err(error);
     }
-    let mut places = BTreeSet::new();
-    if !gathered.iter().flat_map(|share| share.places.keys()).all(|place| places.insert(place)) {
+    let mut account_regions = BTreeSet::new();
+    if !gathered
+        .iter()
+        .flat_map(|share| share.account_regions.keys())
+        .all(|account_region| account_regions.insert(account_region))
+    {
         let all = files.iter().map(PathBuf::as_path).enumerate().collect();
         return in_order(all).map_err(|(_, error)| error);
     }
     let mut whole = Gathered::default();
     for share in gathered {
-        whole.places.extend(share.places);
+        whole.account_regions.extend(share.account_regions);
         whole.saved.extend(share.saved);
         whole.passed_over.extend(share.passed_over);
     }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use doorward_core::inventory::{
-    AclEntry, AnsweredId, BlockMode, BlockPublicAccess, Call, CrossZone, Destination, Direction, Gap,
-    Inventory, LoadBalancerKind, NetworkAcl, NetworkAclId, Place, Route, RouteTable, RouteTableId,
+    AccountRegion, AclEntry, AnsweredId, BlockMode, BlockPublicAccess, Call, CrossZone, Destination,
+    Direction, Gap, Inventory, LoadBalancerKind, NetworkAcl, NetworkAclId, Route, RouteTable, RouteTableId,
     RouteTarget, Subnet, SubnetId, Vpc,
 };
 use doorward_core::net::{Cidr, Flow};
@@ -21,8 +21,8 @@ use crate::reading::{NO_RESPONSE, is_classic, preserves_by_default};
 struct Assumption {
     call: Call,
     what: &'static str,
-    /// Fills it into a place, and says whether there was anything to assume it of.
-    fill: fn(&mut Inventory, &Place) -> bool,
+    /// Fills it into an account and Region, and says whether there was anything to assume it of.
+    fill: fn(&mut Inventory, &AccountRegion) -> bool,
 }
 
 const ASSUMPTIONS: [Assumption; 7] = [
@@ -72,43 +72,47 @@ impl Recording {
         for Assumption { call, what, fill } in ASSUMPTIONS {
             let is_lacking =
                 |gap: &Gap| gap.is_of(call) && (gap.why == NOT_RECORDED || gap.why.starts_with(NO_RESPONSE));
-            let places: Vec<Place> =
-                inventory.gaps.iter().filter(|gap| is_lacking(gap)).map(|gap| gap.place.clone()).collect();
-            for place in places {
+            let account_regions: Vec<AccountRegion> = inventory
+                .gaps
+                .iter()
+                .filter(|gap| is_lacking(gap))
+                .map(|gap| gap.account_region.clone())
+                .collect();
+            for account_region in account_regions {
                 // Another gap of the call says that AWS was asked.
-                let of_call = |gap: &&Gap| gap.is_of(call) && gap.place == place;
+                let of_call = |gap: &&Gap| gap.is_of(call) && gap.account_region == account_region;
                 if !inventory.gaps.iter().filter(of_call).all(is_lacking) {
                     continue;
                 }
-                if !fill(inventory, &place) {
+                if !fill(inventory, &account_region) {
                     continue;
                 }
-                inventory.gaps.retain(|gap| !gap.is_of(call) || gap.place != place);
-                assumed.push(format!("{what} ({} in {place} was not recorded)", call.action()));
+                inventory.gaps.retain(|gap| !gap.is_of(call) || gap.account_region != account_region);
+                assumed.push(format!("{what} ({} in {account_region} was not recorded)", call.action()));
             }
         }
         assumed
     }
 }
 
-/// The VPCs of a place that have none of something, each with its subnets.
+/// The VPCs of an account and Region that have none of something, each with its subnets.
 fn without<'i>(
     inventory: &'i Inventory,
-    place: &Place,
+    account_region: &AccountRegion,
     has: impl Fn(&Vpc) -> bool,
 ) -> Vec<(&'i Vpc, Vec<&'i Subnet>)> {
     let mut subnets: BTreeMap<&str, Vec<&Subnet>> = BTreeMap::new();
     for subnet in inventory.subnets.values() {
         subnets.entry(subnet.vpc.as_str()).or_default().push(subnet);
     }
-    let vpcs = inventory.vpcs.values().filter(|vpc| vpc.place == *place && !has(vpc));
+    let vpcs = inventory.vpcs.values().filter(|vpc| vpc.account_region == *account_region && !has(vpc));
     vpcs.map(|vpc| (vpc, subnets.remove(vpc.id.as_str()).unwrap_or_default())).collect()
 }
 
 /// VPC user guide, "Default network ACL": it allows all traffic in and out, of both families.
-fn network_acls(inventory: &mut Inventory, place: &Place) -> bool {
+fn network_acls(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     let has = |vpc: &Vpc| inventory.network_acls.values().any(|acl| acl.vpc == vpc.id);
-    let acls = without(inventory, place, has).into_iter().filter_map(|(vpc, subnets)| {
+    let acls = without(inventory, account_region, has).into_iter().filter_map(|(vpc, subnets)| {
         let id = NetworkAclId::answered(&format!("default network ACL of {}", vpc.id)).ok()?;
         let subnets = subnets.iter().map(|subnet| subnet.id.clone()).collect::<Vec<SubnetId>>();
         Some(NetworkAcl {
@@ -143,9 +147,9 @@ fn all_allowed() -> Vec<AclEntry> {
 }
 
 /// VPC user guide, "Route table concepts": each VPC comes with a main route table, and each table has local routes.
-fn route_tables(inventory: &mut Inventory, place: &Place) -> bool {
+fn route_tables(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     let has = |vpc: &Vpc| inventory.route_tables.values().any(|table| table.vpc == vpc.id);
-    let tables = without(inventory, place, has).into_iter().filter_map(|(vpc, _)| {
+    let tables = without(inventory, account_region, has).into_iter().filter_map(|(vpc, _)| {
         let local = |cidr: &Cidr| Route {
             destination: Destination::Cidr(*cidr),
             target: RouteTarget::Local,
@@ -170,30 +174,31 @@ fn route_tables(inventory: &mut Inventory, place: &Place) -> bool {
 }
 
 /// VPC user guide, "Block public access to VPCs and subnets": it is off until somebody turns it on.
-fn block_public_access(inventory: &mut Inventory, place: &Place) -> bool {
+fn block_public_access(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     let off = BlockPublicAccess { mode: BlockMode::Off, exclusions: Vec::new() };
-    inventory.block_public_access.entry(place.clone()).or_insert(off);
+    inventory.block_public_access.entry(account_region.clone()).or_insert(off);
     true
 }
 
 /// There are exclusions only where somebody makes them.
-fn exclusions(inventory: &mut Inventory, place: &Place) -> bool {
-    inventory.block_public_access.contains_key(place)
+fn exclusions(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
+    inventory.block_public_access.contains_key(account_region)
 }
 
 /// User guide for Application Load Balancers, "Listener rules": a listener is made with its default rule alone.
-fn listener_rules(inventory: &mut Inventory, place: &Place) -> bool {
+fn listener_rules(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     inventory.load_balancers.values().any(|balancer| {
-        balancer.place == *place
+        balancer.account_region == *account_region
             && balancer.kind == LoadBalancerKind::Application
             && balancer.listeners.as_ref().is_some_and(|listeners| !listeners.is_empty())
     })
 }
 
 /// Elastic Load Balancing user guide, "How Elastic Load Balancing works": cross-zone load balancing by kind.
-fn cross_zone(inventory: &mut Inventory, place: &Place) -> bool {
+fn cross_zone(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     let kinds = [LoadBalancerKind::Application, LoadBalancerKind::Network, LoadBalancerKind::Gateway];
-    let here = inventory.load_balancers.values_mut().filter(|balancer| balancer.place == *place);
+    let here =
+        inventory.load_balancers.values_mut().filter(|balancer| balancer.account_region == *account_region);
     let mut any = false;
     for balancer in here.filter(|balancer| kinds.contains(&balancer.kind)) {
         any = true;
@@ -203,9 +208,9 @@ fn cross_zone(inventory: &mut Inventory, place: &Place) -> bool {
 }
 
 /// User guide for Network Load Balancers, "Edit target group attributes".
-fn target_group_attributes(inventory: &mut Inventory, place: &Place) -> bool {
+fn target_group_attributes(inventory: &mut Inventory, account_region: &AccountRegion) -> bool {
     let Inventory { target_groups, load_balancers, .. } = inventory;
-    let here = target_groups.values_mut().filter(|group| group.place == *place);
+    let here = target_groups.values_mut().filter(|group| group.account_region == *account_region);
     let mut any = false;
     for group in here.filter(|group| !is_classic(group, load_balancers)) {
         any = true;

@@ -1,10 +1,10 @@
-//! Which files of a folder are tried, and what their places say.
+//! Which files of a folder are tried, and which account and Region their paths name.
 
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use doorward_core::inventory::{AccountId, Place};
+use doorward_core::inventory::{AccountId, AccountRegion};
 
 use super::{MOST, NotRecorded};
 
@@ -118,11 +118,11 @@ pub(super) fn begins(text: &[u8]) -> bool {
 }
 
 /// The Region and the account that the folders of a path name; the nearest to the file counts.
-pub(super) fn place(path: &Path) -> Place {
+pub(super) fn account_region(path: &Path) -> AccountRegion {
     let folders: Vec<&str> = path.parent().into_iter().flatten().filter_map(|part| part.to_str()).collect();
     let region = folders.iter().rev().find(|folder| is_region(folder));
     let account = folders.iter().rev().find_map(|folder| account(folder));
-    Place { profile: None, region: region.map(|region| (*region).to_owned()), account }
+    AccountRegion { profile: None, region: region.map(|region| (*region).to_owned()), account }
 }
 
 /// An account, by its twelve digits.
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: &str) {
-        assert_eq!(place(Path::new(path)).to_string(), expected, "{path}");
+        assert_eq!(account_region(Path::new(path)).to_string(), expected, "{path}");
     }
 
     #[test]

@@ -11,13 +11,14 @@ use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupSha
 use crate::operation::cache::{CacheShape, CacheSubnetGroup, GroupOfCachesShape, ServerlessCacheShape};
 use crate::operation::database::{
     ClusterEndpointShape, ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyEndpointShape, ProxyShape,
+    SnapshotShape,
 };
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
     EndpointShape, FunctionShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
     NatGatewayShape, NetworkAclShape, PeeringShape, ReservationShape, RouteTableShape, RuleShape,
     SubnetShape, TransitGatewayShape, TransitPeeringShape, TransitTableShape, TransitVpcShape, VpcShape,
-    VpnConnectionShape, VpnGatewayShape,
+    VpnConnectionShape, VpnGatewayShape, ZoneShape,
 };
 use crate::reading::{Member, Reader};
 
@@ -55,59 +56,61 @@ pub(super) enum Read {
 /// member fits is what it is, so that what has the fields of another one and more comes first.
 #[rustfmt::skip]
 const KEYS: &[Key] = &[
-    each::<GroupShape>("SecurityGroups", &["GroupId"], &["IpPermissions", "IpPermissionsEgress"], &["SecurityGroupRuleId"]),
-    each::<RuleShape>("SecurityGroupRules", &["SecurityGroupRuleId", "GroupId"], &["IsEgress"], &[]),
-    each::<InterfaceShape>("NetworkInterfaces", &["NetworkInterfaceId"], &["SubnetId", "PrivateIpAddresses", "InterfaceType"], &["PublicIp", "InstanceId"]),
-    each::<ReservationShape>("Reservations", &["Instances"], &["ReservationId"], &[]),
-    Key { read: Read::Each(instance), ..each::<InstanceShape>("instances", &["InstanceId", "Instances"], &["ImageId", "PrivateDnsName", "NetworkInterfaces", "ReservationId"], &["StackId", "LifecycleState"]) },
-    each::<AddressShape>("Addresses", &["PublicIp"], &["AllocationId", "Domain"], &[]),
-    each::<NatGatewayShape>("NatGateways", &["NatGatewayId"], &["NatGatewayAddresses", "SubnetId", "VpcId"], &["DestinationCidrBlock"]),
-    each::<InternetGatewayShape>("InternetGateways", &["InternetGatewayId"], &["Attachments"], &[]),
-    each::<EgressOnlyGatewayShape>("EgressOnlyInternetGateways", &["EgressOnlyInternetGatewayId"], &["Attachments"], &[]),
-    each::<VpnConnectionShape>("VpnConnections", &["VpnConnectionId"], &["VpnGatewayId", "TransitGatewayId", "CustomerGatewayId"], &[]),
-    each::<VpnGatewayShape>("VpnGateways", &["VpnGatewayId"], &["VpcAttachments", "AmazonSideAsn"], &["VpnConnectionId"]),
-    each::<PeeringShape>("VpcPeeringConnections", &["VpcPeeringConnectionId"], &["AccepterVpcInfo", "RequesterVpcInfo"], &[]),
-    each::<TransitPeeringShape>("TransitGatewayPeeringAttachments", &["TransitGatewayAttachmentId"], &["RequesterTgwInfo", "AccepterTgwInfo"], &[]),
-    each::<TransitVpcShape>("TransitGatewayVpcAttachments", &["TransitGatewayAttachmentId"], &["SubnetIds"], &[]),
-    together("TransitGatewayRouteTablePropagations", Call::TransitPropagations, owned::propagations, &["TransitGatewayAttachmentId"], &[], &["TransitGatewayId"]),
-    each::<AttachmentShape>("TransitGatewayAttachments", &["TransitGatewayAttachmentId"], &["TransitGatewayOwnerId", "TransitGatewayId"], &[]),
-    each::<TransitTableShape>("TransitGatewayRouteTables", &["TransitGatewayRouteTableId"], &["TransitGatewayId"], &["TransitGatewayAttachmentId"]),
-    each::<TransitGatewayShape>("TransitGateways", &["TransitGatewayId"], &["TransitGatewayArn"], &["TransitGatewayAttachmentId", "TransitGatewayRouteTableId"]),
-    together("Routes", Call::TransitRoutes, owned::transit_routes, &["DestinationCidrBlock", "PrefixListId"], &["TransitGatewayAttachments"], &["Origin", "GatewayId", "RouteId", "RouteKey"]),
-    each::<EndpointShape>("VpcEndpoints", &["VpcEndpointId"], &["ServiceName", "VpcEndpointType"], &["DomainArn", "VpcEndpointOwner"]),
-    each::<RouteTableShape>("RouteTables", &["RouteTableId"], &["Routes", "Associations"], &[]),
-    each::<NetworkAclShape>("NetworkAcls", &["NetworkAclId"], &["Entries", "Associations"], &["RouteTableId"]),
-    each::<ListShape>("PrefixLists", &["PrefixListId"], &["PrefixListName", "Cidrs"], &[]),
-    together("Entries", Call::PrefixListEntries, owned::entries, &["Cidr"], &[], &[]),
-    Key { single: Some("InternetGatewayBlockMode"), ..each::<BlockOptionsShape>("VpcBlockPublicAccessOptions", &[], &[], &[]) },
-    Key { single: Some("Value"), ..together("EnableDnsSupport", Call::VpcAttributes, owned::dns_support, &[], &[], &[]) },
-    Key { single: Some("Value"), ..together("EnableDnsHostnames", Call::VpcAttributes, owned::dns_hostnames, &[], &[], &[]) },
-    each::<BlockExclusionShape>("VpcBlockPublicAccessExclusions", &["InternetGatewayExclusionMode", "ExclusionId"], &["InternetGatewayExclusionMode"], &[]),
-    each::<ClassicShape>("LoadBalancerDescriptions", &["LoadBalancerName"], &["ListenerDescriptions"], &[]),
-    together("Listeners", Call::Listeners, owned::listeners, &["ListenerArn"], &["DefaultActions", "Protocol"], &["PortRanges", "RuleArn"]),
-    together("Rules", Call::ListenerRules, owned::rules, &["RuleArn"], &["Actions"], &[]),
-    each::<LoadBalancerShape>("LoadBalancers", &["LoadBalancerArn"], &["DNSName", "Scheme", "AvailabilityZones"], &["ListenerArn", "TargetGroupArn"]),
-    together("Attributes", Call::LoadBalancerAttributes, owned::attributes, &["Key"], &[], &[]),
-    together("TargetHealthDescriptions", Call::TargetHealth, owned::health, &["Target"], &["TargetHealth"], &[]),
-    each::<TargetGroupShape>("TargetGroups", &["TargetGroupArn"], &["HealthCheckProtocol", "HealthCheckEnabled", "VpcId"], &["DBProxyName", "RuleArn", "ListenerArn"]),
-    each::<DatabaseShape>("DBInstances", &["DBInstanceIdentifier"], &["DBInstanceStatus"], &["DBSnapshotIdentifier"]),
-    each::<ClusterShape>("DBClusters", &["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),
-    each::<ClusterEndpointShape>("DBClusterEndpoints", &["DBClusterEndpointIdentifier", "EndpointType"], &["EndpointType"], &["DBProxyEndpointName"]),
-    each::<DatabaseSubnetGroup>("DBSubnetGroups", &["DBSubnetGroupName"], &["Subnets"], &[]),
-    each::<ProxyShape>("DBProxies", &["DBProxyName"], &["VpcSubnetIds", "RequireTLS"], &["TargetGroupName", "DBProxyEndpointName"]),
-    each::<ProxyEndpointShape>("DBProxyEndpoints", &["DBProxyEndpointName"], &["VpcSubnetIds", "TargetRole"], &[]),
-    together("Targets", Call::DatabaseProxyTargets, owned::behind, &["RdsResourceId", "TrackedClusterId"], &["TargetHealth", "Type"], &[]),
-    each::<GroupOfCachesShape>("ReplicationGroups", &["ReplicationGroupId"], &["NodeGroups", "MemberClusters"], &["CacheClusterId", "SnapshotName"]),
-    each::<ServerlessCacheShape>("ServerlessCaches", &["ServerlessCacheName"], &["SubnetIds", "CacheUsageLimits"], &["ServerlessCacheSnapshotName"]),
-    each::<CacheShape>("CacheClusters", &["CacheClusterId"], &["CacheClusterStatus"], &["SnapshotName"]),
-    each::<CacheSubnetGroup>("CacheSubnetGroups", &["CacheSubnetGroupName"], &["Subnets"], &["CacheClusterId"]),
-    each::<FunctionShape>("Functions", &["FunctionName"], &["FunctionArn"], &["FunctionMetadata"]),
-    together("clusterArns", Call::ContainerClusters, owned::clusters, &[], &[], &[]),
-    together("services", Call::ContainerServices, owned::services, &["serviceArn"], &["clusterArn"], &[]),
-    together("tasks", Call::ContainerTasks, owned::tasks, &["taskArn"], &["clusterArn"], &[]),
-    together("failures", Call::ContainerTasks, owned::failures, &["arn"], &[], &[]),
-    each::<SubnetShape>("Subnets", &["SubnetId"], &["CidrBlock", "Ipv6CidrBlockAssociationSet"], &["SubnetIdentifier", "InstanceId", "NetworkInterfaceId"]),
-    each::<VpcShape>("Vpcs", &["VpcId"], &["CidrBlockAssociationSet", "DhcpOptionsId", "InstanceTenancy"], &["SubnetId"]),
+    each::<GroupShape>(&["GroupId"], &["IpPermissions", "IpPermissionsEgress"], &["SecurityGroupRuleId"]),
+    each::<RuleShape>(&["SecurityGroupRuleId", "GroupId"], &["IsEgress"], &[]),
+    each::<InterfaceShape>(&["NetworkInterfaceId"], &["SubnetId", "PrivateIpAddresses", "InterfaceType"], &["PublicIp", "InstanceId"]),
+    each::<ReservationShape>(&["Instances"], &["ReservationId"], &[]),
+    Key { name: "instances", read: Read::Each(instance), ..each::<InstanceShape>(&["InstanceId", "Instances"], &["ImageId", "PrivateDnsName", "NetworkInterfaces", "ReservationId"], &["StackId", "LifecycleState"]) },
+    each::<AddressShape>(&["PublicIp"], &["AllocationId", "Domain"], &[]),
+    each::<NatGatewayShape>(&["NatGatewayId"], &["NatGatewayAddresses", "SubnetId", "VpcId"], &["DestinationCidrBlock"]),
+    each::<InternetGatewayShape>(&["InternetGatewayId"], &["Attachments"], &[]),
+    each::<EgressOnlyGatewayShape>(&["EgressOnlyInternetGatewayId"], &["Attachments"], &[]),
+    each::<VpnConnectionShape>(&["VpnConnectionId"], &["VpnGatewayId", "TransitGatewayId", "CustomerGatewayId"], &[]),
+    each::<VpnGatewayShape>(&["VpnGatewayId"], &["VpcAttachments", "AmazonSideAsn"], &["VpnConnectionId"]),
+    each::<PeeringShape>(&["VpcPeeringConnectionId"], &["AccepterVpcInfo", "RequesterVpcInfo"], &[]),
+    each::<TransitPeeringShape>(&["TransitGatewayAttachmentId"], &["RequesterTgwInfo", "AccepterTgwInfo"], &[]),
+    each::<TransitVpcShape>(&["TransitGatewayAttachmentId"], &["SubnetIds"], &[]),
+    together(Call::TransitPropagations, owned::propagations, &["TransitGatewayAttachmentId"], &[], &["TransitGatewayId"]),
+    each::<AttachmentShape>(&["TransitGatewayAttachmentId"], &["TransitGatewayOwnerId", "TransitGatewayId"], &[]),
+    each::<TransitTableShape>(&["TransitGatewayRouteTableId"], &["TransitGatewayId"], &["TransitGatewayAttachmentId"]),
+    each::<TransitGatewayShape>(&["TransitGatewayId"], &["TransitGatewayArn"], &["TransitGatewayAttachmentId", "TransitGatewayRouteTableId"]),
+    together(Call::TransitRoutes, owned::transit_routes, &["DestinationCidrBlock", "PrefixListId"], &["TransitGatewayAttachments"], &["Origin", "GatewayId", "RouteId", "RouteKey"]),
+    each::<EndpointShape>(&["VpcEndpointId"], &["ServiceName", "VpcEndpointType"], &["DomainArn", "VpcEndpointOwner"]),
+    each::<RouteTableShape>(&["RouteTableId"], &["Routes", "Associations"], &[]),
+    each::<NetworkAclShape>(&["NetworkAclId"], &["Entries", "Associations"], &["RouteTableId"]),
+    each::<ListShape>(&["PrefixListId"], &["PrefixListName", "Cidrs"], &[]),
+    together(Call::PrefixListEntries, owned::entries, &["Cidr"], &[], &[]),
+    Key { single: Some("InternetGatewayBlockMode"), ..each::<BlockOptionsShape>(&[], &[], &[]) },
+    Key { single: Some("Value"), ..together(Call::VpcAttributes, owned::dns_support, &[], &[], &[]) },
+    Key { name: "EnableDnsHostnames", single: Some("Value"), ..together(Call::VpcAttributes, owned::dns_hostnames, &[], &[], &[]) },
+    each::<BlockExclusionShape>(&["InternetGatewayExclusionMode", "ExclusionId"], &["InternetGatewayExclusionMode"], &[]),
+    each::<ClassicShape>(&["LoadBalancerName"], &["ListenerDescriptions"], &[]),
+    together(Call::Listeners, owned::listeners, &["ListenerArn"], &["DefaultActions", "Protocol"], &["PortRanges", "RuleArn"]),
+    together(Call::ListenerRules, owned::rules, &["RuleArn"], &["Actions"], &[]),
+    each::<LoadBalancerShape>(&["LoadBalancerArn"], &["DNSName", "Scheme", "AvailabilityZones"], &["ListenerArn", "TargetGroupArn"]),
+    together(Call::LoadBalancerAttributes, owned::attributes, &["Key"], &[], &[]),
+    together(Call::TargetHealth, owned::health, &["Target"], &["TargetHealth"], &[]),
+    each::<TargetGroupShape>(&["TargetGroupArn"], &["HealthCheckProtocol", "HealthCheckEnabled", "VpcId"], &["DBProxyName", "RuleArn", "ListenerArn"]),
+    each::<DatabaseShape>(&["DBInstanceIdentifier"], &["DBInstanceStatus"], &["DBSnapshotIdentifier"]),
+    each::<SnapshotShape>(&["DBSnapshotIdentifier"], &["SnapshotType", "SnapshotCreateTime"], &["DBInstanceStatus"]),
+    each::<ClusterShape>(&["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),
+    each::<ClusterEndpointShape>(&["DBClusterEndpointIdentifier", "EndpointType"], &["EndpointType"], &["DBProxyEndpointName"]),
+    each::<DatabaseSubnetGroup>(&["DBSubnetGroupName"], &["Subnets"], &[]),
+    each::<ProxyShape>(&["DBProxyName"], &["VpcSubnetIds", "RequireTLS"], &["TargetGroupName", "DBProxyEndpointName"]),
+    each::<ProxyEndpointShape>(&["DBProxyEndpointName"], &["VpcSubnetIds", "TargetRole"], &[]),
+    together(Call::DatabaseProxyTargets, owned::behind, &["RdsResourceId", "TrackedClusterId"], &["TargetHealth", "Type"], &[]),
+    each::<GroupOfCachesShape>(&["ReplicationGroupId"], &["NodeGroups", "MemberClusters"], &["CacheClusterId", "SnapshotName"]),
+    each::<ServerlessCacheShape>(&["ServerlessCacheName"], &["SubnetIds", "CacheUsageLimits"], &["ServerlessCacheSnapshotName"]),
+    each::<CacheShape>(&["CacheClusterId"], &["CacheClusterStatus"], &["SnapshotName"]),
+    each::<CacheSubnetGroup>(&["CacheSubnetGroupName"], &["Subnets"], &["CacheClusterId"]),
+    each::<FunctionShape>(&["FunctionName"], &["FunctionArn"], &["FunctionMetadata"]),
+    together(Call::ContainerClusters, owned::clusters, &[], &[], &[]),
+    together(Call::ContainerServices, owned::services, &["serviceArn"], &["clusterArn"], &[]),
+    together(Call::ContainerTasks, owned::tasks, &["taskArn"], &["clusterArn"], &[]),
+    Key { name: "failures", ..together(Call::ContainerTasks, owned::failures, &["arn"], &[], &[]) },
+    each::<ZoneShape>(&["ZoneId"], &["ZoneType", "OptInStatus"], &["SubnetId", "LoadBalancerAddresses"]),
+    each::<SubnetShape>(&["SubnetId"], &["CidrBlock", "Ipv6CidrBlockAssociationSet"], &["SubnetIdentifier", "InstanceId", "NetworkInterfaceId"]),
+    each::<VpcShape>(&["VpcId"], &["CidrBlockAssociationSet", "DhcpOptionsId", "InstanceTenancy"], &["SubnetId"]),
 ];
 
 /// Keys whose members may hold an answer of another call, as collectors group them: the listeners of a load balancer,
@@ -123,19 +126,18 @@ const GROUPED: &[(Call, &[&str])] = &[
 
 type Fields = &'static [&'static str];
 
-const fn each<M: Member>(name: &'static str, id: Fields, beside: Fields, never: Fields) -> Key {
-    Key { name, call: M::CALL, single: None, read: Read::Each(member::<M>), id, beside, never }
+const fn each<M: Member>(id: Fields, beside: Fields, never: Fields) -> Key {
+    Key { name: M::CALL.key(), call: M::CALL, single: None, read: Read::Each(member::<M>), id, beside, never }
 }
 
 const fn together(
-    name: &'static str,
     call: Call,
     read: fn(&mut Reader, &Held),
     id: Fields,
     beside: Fields,
     never: Fields,
 ) -> Key {
-    Key { name, call, single: None, read: Read::Together(read), id, beside, never }
+    Key { name: call.key(), call, single: None, read: Read::Together(read), id, beside, never }
 }
 
 impl std::fmt::Debug for Key {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use doorward_core::inventory::{Call, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Call, Inventory};
 use serde_json::value::RawValue;
 
 use crate::reading::Reader;
@@ -47,16 +47,13 @@ pub enum NotRecorded {
     /// The folder or a file in it cannot be read.
     #[error("cannot read `{}`", path.display())]
     Unreadable {
-        /// Its path.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// A file is not JSON, or ends within it.
     #[error("`{}` is not JSON as `aws … --output json` writes it: {why} at line {line} column {column}", path.display())]
     NotJson {
-        /// Its path.
         path: PathBuf,
         /// What is wrong there.
         why: String,
@@ -68,7 +65,6 @@ pub enum NotRecorded {
     /// A file is greater than any answer.
     #[error("`{}` has {} MiB; a recorded answer has {} at most", path.display(), size.div_ceil(1 << 20), MOST >> 20)]
     TooLarge {
-        /// Its path.
         path: PathBuf,
         /// How many bytes it has.
         size: u64,
@@ -130,16 +126,16 @@ pub fn recorded_files<'a>(
 /// All that was read so far.
 #[derive(Default)]
 struct Gathered {
-    places: BTreeMap<Place, Recorded>,
+    account_regions: BTreeMap<AccountRegion, Recorded>,
     saved: Saved,
     passed_over: Vec<PassedOver>,
 }
 
-/// What was recorded of one place.
+/// What was recorded of one account and Region.
 pub(super) struct Recorded {
     reader: Reader,
     /// The calls of which there is an answer, with what is known of their pages.
-    told: BTreeMap<Call, Pages>,
+    answered: BTreeMap<Call, Pages>,
     /// Calls whose refusal was recorded.
     refused: BTreeSet<Call>,
     /// Answers that make sense only beside all others.
@@ -164,7 +160,7 @@ impl Gathered {
     fn file(&mut self, path: &Path, bytes: &[u8], alone: bool) -> Result<(), NotRecorded> {
         let text = files::utf8(bytes);
         if let Some((call, why)) = refusal::instead_of(path, &text) {
-            self.at(&files::place(path)).refused(call, why);
+            self.at(&files::account_region(path)).refused(call, why);
             if text.trim_ascii().is_empty() {
                 self.pass_over(path, Unread::Empty);
             }
@@ -212,7 +208,7 @@ impl Gathered {
     /// Notes a file of which only the beginning was read, since it is no JSON.
     fn head(&mut self, path: &Path, head: &[u8]) {
         if let Some((call, why)) = refusal::instead_of(path, &files::utf8(head)) {
-            self.at(&files::place(path)).refused(call, why);
+            self.at(&files::account_region(path)).refused(call, why);
         }
         if let Some(kind) = passed_over::other_than_json(path, head) {
             self.pass_over(path, kind);
@@ -224,30 +220,32 @@ impl Gathered {
     }
 
     /// Takes what a saved inventory says beside its answers, and says whether it is one.
-    fn saved(&mut self, key: &str, piece: &RawValue, place: &Place) -> bool {
+    fn saved(&mut self, key: &str, piece: &RawValue, account_region: &AccountRegion) -> bool {
         let is_ours = self.saved.take(key, piece);
         if let Some(rules) = self.saved.quota.take() {
-            self.at(place).reader.inventory.rules_per_group.insert(place.clone(), rules);
+            self.at(account_region).reader.inventory.rules_per_group.insert(account_region.clone(), rules);
         }
         is_ours
     }
 
-    fn at(&mut self, place: &Place) -> &mut Recorded {
-        self.places.entry(place.clone()).or_insert_with(|| Recorded::of(place))
+    fn at(&mut self, account_region: &AccountRegion) -> &mut Recorded {
+        self.account_regions.entry(account_region.clone()).or_insert_with(|| Recorded::of(account_region))
     }
 
     fn finish(mut self, path: &Path) -> Result<Recording, NotRecorded> {
         let passed_over = std::mem::take(&mut self.passed_over);
-        if self.places.is_empty() && self.saved.is_empty() {
+        if self.account_regions.is_empty() && self.saved.is_empty() {
             return Err(NotRecorded::Empty { path: path.to_owned(), passed_over });
         }
         for (call, gap) in self.saved.of_calls() {
-            let recorded = self.at(&gap.place.clone());
+            let recorded = self.at(&gap.account_region.clone());
             recorded.refused.insert(call);
             recorded.reader.inventory.gaps.push(gap);
         }
         let mut whole = Inventory::default();
-        for inventory in cores::on_all_cores(self.places.into_values().collect(), Recorded::inventory) {
+        for inventory in
+            cores::on_all_cores(self.account_regions.into_values().collect(), Recorded::inventory)
+        {
             whole.merge(inventory);
         }
         self.saved.finish(&mut whole);
@@ -267,18 +265,18 @@ fn not_utf8(path: &Path, text: &[u8], valid: usize) -> NotRecorded {
 }
 
 impl Recorded {
-    fn of(place: &Place) -> Self {
+    fn of(account_region: &AccountRegion) -> Self {
         Self {
-            reader: Reader::of_recording(place.clone()),
-            told: BTreeMap::new(),
+            reader: Reader::of_recording(account_region.clone()),
+            answered: BTreeMap::new(),
             refused: BTreeSet::new(),
             later: Vec::new(),
         }
     }
 
     /// Notes that there is an answer of a call, and whether there are pages after it.
-    fn told(&mut self, call: Call, more: bool) {
-        let pages = self.told.entry(call).or_default();
+    fn note_answer(&mut self, call: Call, more: bool) {
+        let pages = self.answered.entry(call).or_default();
         pages.more |= more;
         pages.last |= !more;
     }
@@ -292,10 +290,10 @@ impl Recorded {
         for later in std::mem::take(&mut self.later) {
             (later.read)(&mut self.reader, &later.held);
         }
-        let Self { reader, told, refused, .. } = self;
-        let place = reader.place.clone();
+        let Self { reader, answered, refused, .. } = self;
+        let account_region = reader.account_region.clone();
         let mut inventory = reader.finish();
-        whole::note_what_is_missing(&mut inventory, &place, &told, &refused);
+        whole::note_what_is_missing(&mut inventory, &account_region, &answered, &refused);
         inventory
     }
 }

@@ -11,7 +11,6 @@ use super::{files, keys, refusal};
 /// A file that was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedOver {
-    /// Its path.
     pub path: PathBuf,
     /// What it is.
     pub kind: Unread,

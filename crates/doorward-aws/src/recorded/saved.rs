@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    AccountId, AnsweredId, Call, Gap, GapSource, Inventory, Place, SecurityGroupId,
+    AccountId, AccountRegion, AnsweredId, Call, Gap, GapSource, Inventory, SecurityGroupId,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ use crate::operation::QuotaShape;
 pub(super) struct Saved {
     gaps: Vec<Gap>,
     incomplete: BTreeSet<String>,
-    /// Quota `L-0EA8095F`, which tells of the place that the file is from.
+    /// Quota `L-0EA8095F`, which tells of the account and Region that the file is from.
     pub(super) quota: Option<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Saved {
             }
             "Quota" => {
                 let quota: Option<QuotaShape> = shape(piece).ok();
-                let rules = quota.filter(QuotaShape::is_of_rules).and_then(|quota| quota.rules());
+                let rules = quota.filter(QuotaShape::is_of_rules).and_then(|quota| quota.value());
                 self.quota = rules.or(self.quota);
                 rules.is_some()
             }
@@ -52,9 +52,9 @@ impl Saved {
                 let gaps: Option<Vec<SavedGap>> = shape(piece).ok();
                 let is_ours = gaps.is_some();
                 for SavedGap { call, account, region, groups, why } in gaps.unwrap_or_default() {
-                    let place = Place { profile: None, region, account };
+                    let account_region = AccountRegion { profile: None, region, account };
                     let groups = groups.iter().filter_map(|id| SecurityGroupId::answered(id).ok()).collect();
-                    self.gaps.push(Gap { source: GapSource::read(&call), place, groups, why });
+                    self.gaps.push(Gap { source: GapSource::read(&call), account_region, groups, why });
                 }
                 is_ours
             }

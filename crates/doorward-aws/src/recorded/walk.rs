@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use doorward_core::inventory::{AccountId, Place};
+use doorward_core::inventory::{AccountId, AccountRegion};
 use serde_json::value::RawValue;
 
 use super::keys::{self, Key, Read};
@@ -53,7 +53,7 @@ pub(super) struct Walk<'r, 't> {
 /// What stands around a piece.
 #[derive(Clone)]
 struct Around {
-    place: Place,
+    account_region: AccountRegion,
     about: About,
     /// Whether only wrappers are around it, so that an empty list says that there is nothing.
     is_whole: bool,
@@ -90,8 +90,11 @@ impl<'r, 't> Walk<'r, 't> {
     /// Reads one document of the file.
     pub(super) fn document(&mut self, piece: &'t RawValue) {
         let about = About { path: Arc::clone(&self.path), texts: Default::default() };
-        let place = files::place(&self.path);
-        self.piece(piece, &Around { place, about, is_whole: true, is_bare: true, depth: 0, wrapped: 0 });
+        let account_region = files::account_region(&self.path);
+        self.piece(
+            piece,
+            &Around { account_region, about, is_whole: true, is_bare: true, depth: 0, wrapped: 0 },
+        );
     }
 
     fn piece(&mut self, piece: &'t RawValue, around: &Around) {
@@ -168,7 +171,7 @@ impl<'r, 't> Walk<'r, 't> {
             Read::Each(read) => {
                 self.read(key, read, piece, at, around);
                 let more = around.about.goes_on();
-                self.told(key, around, more);
+                self.note_answer(key, around, more);
             }
             Read::Together(_) => match held.iter_mut().find(|(own, _)| std::ptr::eq(*own, key)) {
                 Some((_, members)) => members.push((piece.to_owned(), at)),
@@ -186,7 +189,7 @@ impl<'r, 't> Walk<'r, 't> {
         at: Position,
         around: &Around,
     ) {
-        let reader = &mut self.recording.at(&around.place).reader;
+        let reader = &mut self.recording.at(&around.account_region).reader;
         reader.source = Some(Source { path: Arc::clone(&self.path), at });
         if let Err(error) = read(reader, piece) {
             let (why, at) = words::of(&error, at);
@@ -271,7 +274,7 @@ impl<'r, 't> Walk<'r, 't> {
         }
         self.hold_all(held, around);
         for (index, is_of_its_form, at) in others {
-            let reader = &mut self.recording.at(&around.place).reader;
+            let reader = &mut self.recording.at(&around.account_region).reader;
             reader.source = Some(Source { path: Arc::clone(&self.path), at });
             let why = key.lacks(is_of_its_form);
             reader.unreadable(key.call, Some(&format!("{}[{index}]", key.name)), &why);
@@ -285,7 +288,7 @@ impl<'r, 't> Walk<'r, 't> {
             return;
         }
         match key.read {
-            Read::Each(_) => self.told(key, around, around.about.goes_on()),
+            Read::Each(_) => self.note_answer(key, around, around.about.goes_on()),
             Read::Together(_) => self.hold(key, Vec::new(), around),
         }
     }
@@ -299,14 +302,14 @@ impl<'r, 't> Walk<'r, 't> {
     fn hold(&mut self, key: &'static Key, members: Pieces, around: &Around) {
         if let Read::Together(read) = key.read {
             let held = Held { about: around.about.clone(), members };
-            self.recording.at(&around.place).later.push(Later { read, held });
-            self.told(key, around, around.about.goes_on());
+            self.recording.at(&around.account_region).later.push(Later { read, held });
+            self.note_answer(key, around, around.about.goes_on());
         }
     }
 
-    fn told(&mut self, key: &'static Key, around: &Around, more: bool) {
+    fn note_answer(&mut self, key: &'static Key, around: &Around, more: bool) {
         self.taken = true;
-        self.recording.at(&around.place).told(key.call, more);
+        self.recording.at(&around.account_region).note_answer(key.call, more);
     }
 
     /// An object that is no member: its texts say whose its answers are.
@@ -325,7 +328,7 @@ impl<'r, 't> Walk<'r, 't> {
         {
             let message = around.about.text("Error.Message").unwrap_or("there are no details");
             self.taken = true;
-            self.recording.at(&around.place).refused(call, format!("{code}: {message}"));
+            self.recording.at(&around.account_region).refused(call, format!("{code}: {message}"));
         }
         fields(piece, |name, value| self.field(name, value, &around));
     }
@@ -334,7 +337,7 @@ impl<'r, 't> Walk<'r, 't> {
         if let Some(key) = keys::known(name) {
             self.answer(key, value, around);
         } else if matches!(name, "Gaps" | "Incomplete" | "Quota") && around.is_whole {
-            self.taken |= self.recording.saved(name, value, &around.place);
+            self.taken |= self.recording.saved(name, value, &around.account_region);
         } else if matches!(form(value), Form::List | Form::Object) {
             let mut inner = around.within();
             let is_owner = owner_of(name).is_some();
@@ -342,9 +345,9 @@ impl<'r, 't> Walk<'r, 't> {
                 inner.own(owner, name.to_owned());
             }
             if files::is_region(name) {
-                inner.place.region = Some(name.to_owned());
+                inner.account_region.region = Some(name.to_owned());
             } else if let Some(account) = files::account(name) {
-                inner.place.account = Some(account);
+                inner.account_region.account = Some(account);
             } else if WRAPPERS.iter().any(|wrapper| wrapper.eq_ignore_ascii_case(name)) {
                 // A wrapper is no depth of its own, and what is within stands as if it were the file.
                 inner.depth = around.depth;
@@ -366,10 +369,11 @@ fn note(name: &str, value: &RawValue, around: &mut Around) {
             let Some(said) = text(value) else { return };
             match name {
                 "Region" | "region" | "RegionName" | "AwsRegion" | "awsRegion" if files::is_region(&said) => {
-                    around.place.region = Some(said);
+                    around.account_region.region = Some(said);
                 }
                 "Account" | "account" | "AccountId" | "accountId" | "account_id" => {
-                    around.place.account = said.parse::<AccountId>().ok().or(around.place.account.take());
+                    around.account_region.account =
+                        said.parse::<AccountId>().ok().or(around.account_region.account.take());
                 }
                 "NextToken" | "nextToken" | "NextMarker" | "Marker" => {
                     around.about.texts.insert(name.to_owned(), said);

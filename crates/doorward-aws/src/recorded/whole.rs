@@ -2,40 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::inventory::{AttachmentTarget, Call, Gap, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, AttachmentTarget, Call, Gap, Inventory};
 
 use super::Pages;
 
 /// Why there is no answer of a call that nobody made, or whose answer nobody kept.
 pub(super) const NOT_RECORDED: &str = "it was not recorded";
 
-/// Notes the calls of a place of which there is no answer, or no whole one.
+/// Notes the calls of an account and Region of which there is no answer, or no whole one.
 pub(super) fn note_what_is_missing(
     inventory: &mut Inventory,
-    place: &Place,
-    told: &BTreeMap<Call, Pages>,
+    account_region: &AccountRegion,
+    answered: &BTreeMap<Call, Pages>,
     refused: &BTreeSet<Call>,
 ) {
     let mut gaps = Vec::new();
     let mut gap = |call: Call, why: String| {
-        gaps.push(Gap::of(call, place, why));
+        gaps.push(Gap::of(call, account_region, why));
     };
     for call in Call::ALL {
-        match told.get(call) {
+        match answered.get(call) {
             Some(pages) if pages.more && !pages.last => {
                 gap(*call, "its last page was not recorded".to_owned());
             }
             Some(_) => {}
-            None if refused.contains(call) || nothing_to_ask(*call, inventory, told) => {}
+            None if refused.contains(call) || nothing_to_ask(*call, inventory, answered) => {}
             None => gap(*call, NOT_RECORDED.to_owned()),
         }
     }
-    if told.contains_key(&Call::TransitRoutes) && !refused.contains(&Call::TransitRoutes) {
+    if answered.contains_key(&Call::TransitRoutes) && !refused.contains(&Call::TransitRoutes) {
         for table in inventory.transit_tables.values().filter(|table| table.routes.is_none()) {
             gap(Call::TransitRoutes, format!("not all routes of {} were recorded", table.id));
         }
     }
-    if told.contains_key(&Call::PrefixListEntries) && !refused.contains(&Call::PrefixListEntries) {
+    if answered.contains_key(&Call::PrefixListEntries) && !refused.contains(&Call::PrefixListEntries) {
         for list in inventory.prefix_lists.values().filter(|list| list.entries.is_none()) {
             gap(Call::PrefixListEntries, format!("not all entries of {} were recorded", list.id));
         }
@@ -44,9 +44,11 @@ pub(super) fn note_what_is_missing(
 }
 
 /// Whether a call had nothing to tell that is not known without it: a table's routes where there is no table.
-fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages>) -> bool {
+fn nothing_to_ask(call: Call, inventory: &Inventory, answered: &BTreeMap<Call, Pages>) -> bool {
     // What a recording does not say of DNS counts as AWS has it by default.
-    if call == Call::VpcAttributes {
+    // The zones of a Region are asked for only by who lays out a network, and then their absence is an obstacle of its
+    // own.
+    if matches!(call, Call::VpcAttributes | Call::Zones) {
         return true;
     }
     let to = |wanted: fn(&AttachmentTarget) -> bool| {
@@ -84,5 +86,5 @@ fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages
         Call::ContainerServices | Call::ContainerTasks => (Call::ContainerClusters, true),
         _ => return false,
     };
-    nothing && told.contains_key(&instead)
+    nothing && answered.contains_key(&instead)
 }

@@ -53,7 +53,7 @@ impl Account {
             }
             Ok(_) => Ok(None),
             Err(failure) if failure.is(&["InvalidDocument"]) => Ok(None),
-            Err(failure) => Err(self.told::<GetDocument>(failure)),
+            Err(failure) => Err(self.error_of::<GetDocument>(failure)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Account {
         match self.0.connection.call(&DeleteDocument { name: name.to_owned() }).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.is(&["InvalidDocument"]) => Ok(()),
-            Err(failure) => Err(self.told::<DeleteDocument>(failure)),
+            Err(failure) => Err(self.error_of::<DeleteDocument>(failure)),
         }
     }
 

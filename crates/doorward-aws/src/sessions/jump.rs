@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use doorward_core::net::Cidr;
 use doorward_core::policy::Address;
 use doorward_core::text::shown;
@@ -28,7 +28,6 @@ pub struct Jump {
     pub public: Option<IpAddr>,
     /// The VPC that it is in.
     pub vpc: Option<String>,
-    /// Its subnet.
     pub subnet: Option<String>,
     /// `running`, or what it is else.
     pub state: String,
@@ -65,12 +64,11 @@ pub enum JumpError {
     #[error("`{0}` is not an instance")]
     NoInstance(Address),
     /// There is none.
-    #[error("the instance `{what}` does not exist in {place}")]
+    #[error("the instance `{what}` does not exist in {account_region}")]
     Missing {
         /// What was looked for.
         what: Address,
-        /// Where.
-        place: Place,
+        account_region: AccountRegion,
     },
     /// There is none that runs.
     #[error("`{what}` is not running: {}", .those.join(", "))]
@@ -126,14 +124,14 @@ impl Account {
             _ => return Err(JumpError::NoInstance(address.clone())),
         };
         let found = self.ask_all(FindInstances { sought, token: None }).await?;
-        choose(address, found.into_iter().filter_map(Jump::of).collect(), self.place())
+        choose(address, found.into_iter().filter_map(Jump::of).collect(), self.account_region())
     }
 }
 
 impl Account {
     /// The prefixes of a VPC, those that stand; none: it is not in this account and Region.
     pub async fn vpc_networks(&self, vpc: &str) -> Result<Option<Vec<Cidr>>, Error> {
-        let mut reader = Reader::new(self.place().clone());
+        let mut reader = Reader::new(self.account_region().clone());
         reader.take(&self.ask_all(DescribeVpcs::default()).await?);
         let found = reader.inventory.vpcs.into_values().find(|known| known.id.as_str() == vpc);
         Ok(found.map(|vpc| vpc.cidrs.into_iter().collect()))
@@ -141,7 +139,7 @@ impl Account {
 }
 
 /// Of all that bear a tag, those that were terminated are still told for an hour.
-fn choose(what: &Address, mut found: Vec<Jump>, place: &Place) -> Result<Jump, JumpError> {
+fn choose(what: &Address, mut found: Vec<Jump>, account_region: &AccountRegion) -> Result<Jump, JumpError> {
     found.retain(|jump| jump.state != "terminated");
     found.sort_by(|one, other| one.instance.cmp(&other.instance));
     let (mut running, others): (Vec<Jump>, Vec<Jump>) =
@@ -153,7 +151,7 @@ fn choose(what: &Address, mut found: Vec<Jump>, place: &Place) -> Result<Jump, J
             Err(JumpError::Several { what: what.clone(), those })
         }
         (None, _) if others.is_empty() => {
-            Err(JumpError::Missing { what: what.clone(), place: place.clone() })
+            Err(JumpError::Missing { what: what.clone(), account_region: account_region.clone() })
         }
         (None, _) => {
             let those = others.iter().map(|jump| format!("{} is {}", jump.called(), jump.state)).collect();

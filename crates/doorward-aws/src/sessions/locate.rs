@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use doorward_core::inventory::{Cache, Instance, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Cache, Instance, Inventory};
 use doorward_core::policy::Address;
 
 use super::jump::JumpError;
@@ -37,19 +37,17 @@ pub struct Located {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// There is none of that name.
-    #[error("`{what}` does not exist in {place}")]
+    #[error("`{what}` does not exist in {account_region}")]
     Missing {
         /// What was looked for.
         what: Address,
-        /// Where.
-        place: Place,
+        account_region: AccountRegion,
     },
     /// It answers nowhere, or not yet.
     #[error("{what} has no endpoint{}", .state.as_ref().map(|state| format!(": it is {state}")).unwrap_or_default())]
     NoEndpoint {
         /// What was found.
         what: String,
-        /// Its state.
         state: Option<String>,
     },
     /// It is many places.
@@ -163,8 +161,10 @@ impl Account {
             }
             Address::Network(_) => return Err(LocateError::Network(address.clone())),
         };
-        let found = found
-            .ok_or_else(|| LocateError::Missing { what: address.clone(), place: self.place().clone() })?;
+        let found = found.ok_or_else(|| LocateError::Missing {
+            what: address.clone(),
+            account_region: self.account_region().clone(),
+        })?;
         if found.host.is_empty() {
             return Err(LocateError::NoEndpoint { what: found.what, state: found.state });
         }
@@ -257,7 +257,7 @@ impl Account {
         match self.0.connection.call(operation).await {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.is(codes) => Ok(None),
-            Err(failure) => Err(self.told::<O>(failure)),
+            Err(failure) => Err(self.error_of::<O>(failure)),
         }
     }
 }

@@ -50,21 +50,25 @@ impl Account {
 
     /// Makes one call.
     async fn ask<O: Operation>(&self, operation: &O) -> Result<O::Answer, Error> {
-        self.0.connection.call(operation).await.map_err(|failure| self.told::<O>(failure))
+        self.0.connection.call(operation).await.map_err(|failure| self.error_of::<O>(failure))
     }
 
     /// Makes one call and all its pages.
     async fn ask_all<O: Paged>(&self, operation: O) -> Result<Vec<O::Item>, Error> {
-        self.pages(operation).await.map_err(|failure| self.told::<O>(failure))
+        self.pages(operation).await.map_err(|failure| self.error_of::<O>(failure))
     }
 
-    fn told<O: Operation>(&self, failure: Failure) -> Error {
-        failure.at(&action::<O>(), self.place(), None)
+    fn error_of<O: Operation>(&self, failure: Failure) -> Error {
+        failure.at(&action::<O>(), self.account_region(), None)
     }
 
     /// An answer that was there and made no sense.
     fn unreadable<O: Operation>(&self, why: &str) -> Error {
-        Error::Silent { call: action::<O>(), place: self.place().clone(), why: why.to_owned() }
+        Error::Silent {
+            call: action::<O>(),
+            account_region: self.account_region().clone(),
+            why: why.to_owned(),
+        }
     }
 
     /// Signs with this account's credentials; none where `what` is nothing that can be signed.
@@ -76,8 +80,8 @@ impl Account {
         what: impl FnOnce(Scope<'_>) -> Option<T>,
     ) -> Result<T, Error> {
         let credentials = self.0.connection.credentials().await;
-        let credentials =
-            credentials.map_err(|why| Error::NoCredentials { place: self.place().clone(), why })?;
+        let credentials = credentials
+            .map_err(|why| Error::NoCredentials { account_region: self.account_region().clone(), why })?;
         let scope = Scope { credentials: &credentials, region: self.region(), service, now };
         // Not what stands behind the question mark, which may be a secret.
         let plain = || url.split('?').next().unwrap_or_default().to_owned();

@@ -114,7 +114,7 @@ impl Account {
         match self.0.connection.call(&operation).await {
             Ok(answer) => Ok(OpenedSession::of(answer)),
             Err(failure) if failure.is(&["DoesNotExistException"]) => Ok(None),
-            Err(failure) => Err(self.told::<ResumeSession>(failure)),
+            Err(failure) => Err(self.error_of::<ResumeSession>(failure)),
         }
     }
 
@@ -124,7 +124,7 @@ impl Account {
         match self.0.connection.call(&operation).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.is(&["DoesNotExistException"]) => Ok(()),
-            Err(failure) => Err(self.told::<TerminateSession>(failure)),
+            Err(failure) => Err(self.error_of::<TerminateSession>(failure)),
         }
     }
 

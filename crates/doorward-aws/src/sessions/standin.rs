@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -70,10 +70,11 @@ impl Standin {
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             .time_source(aws_smithy_async::time::SystemTimeSource::new())
             .build();
-        let place = Place { profile: None, region: Some("eu-west-1".to_owned()), account: None };
+        let account_region =
+            AccountRegion { profile: None, region: Some("eu-west-1".to_owned()), account: None };
         let client = configuration::client();
         let connection = Connection::of("eu-west-1".to_owned(), config, client, self.url.clone());
-        Account::of(place, connection)
+        Account::of(account_region, connection)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Credentials of a role for one grant, and the same place seen with them.
+//! Credentials of a role for one grant, and the same account and Region seen with them.
 
 use crate::account::Account;
 use crate::credentials::ShortLived;
@@ -45,9 +45,9 @@ impl Account {
         })
     }
 
-    /// The same place, seen with these credentials.
+    /// The same account and Region, seen with these credentials.
     pub fn with(&self, credentials: &ShortLived) -> Self {
-        let name = format!("{} {}", self.place(), credentials.id);
-        Self::of(self.place().clone(), self.0.connection.with(credentials.provider(), name))
+        let name = format!("{} {}", self.account_region(), credentials.id);
+        Self::of(self.account_region().clone(), self.0.connection.with(credentials.provider(), name))
     }
 }

@@ -15,17 +15,18 @@ use crate::operation::container::{
 };
 use crate::operation::database::{
     DescribeDBClusterEndpoints, DescribeDBClusters, DescribeDBInstances, DescribeDBProxies,
-    DescribeDBProxyEndpoints, DescribeDBProxyTargets, DescribeDBSubnetGroups,
+    DescribeDBProxyEndpoints, DescribeDBProxyTargets, DescribeDBSnapshots, DescribeDBSubnetGroups,
 };
 use crate::operation::{
-    Asked, DescribeAddresses, DescribeEgressOnlyInternetGateways, DescribeInstances,
-    DescribeInternetGateways, DescribeManagedPrefixLists, DescribeNatGateways, DescribeNetworkAcls,
-    DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups,
-    DescribeSubnets, DescribeTransitGatewayAttachments, DescribeTransitGatewayPeeringAttachments,
-    DescribeTransitGatewayRouteTables, DescribeTransitGatewayVpcAttachments, DescribeTransitGateways,
-    DescribeVpcAttribute, DescribeVpcBlockPublicAccessExclusions, DescribeVpcBlockPublicAccessOptions,
-    DescribeVpcEndpoints, DescribeVpcPeeringConnections, DescribeVpcs, DescribeVpnConnections,
-    DescribeVpnGateways, GetManagedPrefixListEntries, GetTransitGatewayRouteTablePropagations, ListFunctions,
+    Asked, DescribeAddresses, DescribeAvailabilityZones, DescribeEgressOnlyInternetGateways,
+    DescribeInstances, DescribeInternetGateways, DescribeManagedPrefixLists, DescribeNatGateways,
+    DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
+    DescribeSecurityGroups, DescribeSubnets, DescribeTransitGatewayAttachments,
+    DescribeTransitGatewayPeeringAttachments, DescribeTransitGatewayRouteTables,
+    DescribeTransitGatewayVpcAttachments, DescribeTransitGateways, DescribeVpcAttribute,
+    DescribeVpcBlockPublicAccessExclusions, DescribeVpcBlockPublicAccessOptions, DescribeVpcEndpoints,
+    DescribeVpcPeeringConnections, DescribeVpcs, DescribeVpnConnections, DescribeVpnGateways,
+    GetManagedPrefixListEntries, GetTransitGatewayRouteTablePropagations, ListFunctions,
     SearchTransitGatewayRoutes,
 };
 
@@ -59,6 +60,7 @@ impl Survey {
             }
         });
         self.ask(DescribeSubnets::default());
+        self.ask(DescribeAvailabilityZones::default());
         self.ask(DescribeRouteTables::default());
         self.ask(DescribeNetworkAcls::default());
         let lists = DescribeManagedPrefixLists { lists: Asked::All, token: None };
@@ -168,6 +170,7 @@ impl Survey {
 
     fn databases(&mut self) {
         self.ask(DescribeDBInstances::default());
+        self.ask(DescribeDBSnapshots::default());
         self.ask(DescribeDBClusters::default());
         self.ask(DescribeDBClusterEndpoints::default());
         self.ask(DescribeDBSubnetGroups::default());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_core::inventory::{Call, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Call, Inventory};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -32,7 +32,7 @@ pub struct Progress {
 const IDENTITY_WAITS: Duration = Duration::from_secs(5);
 
 impl Account {
-    /// Everything of this place: all calls of [`Call::ALL`], all their pages.
+    /// Everything of this account and Region: all calls of [`Call::ALL`], all their pages.
     ///
     /// A call that is denied or fails is one [`Gap`](doorward_core::inventory::Gap), however many things it was asked
     /// for, and stops no other. Everything that is found bears the account's id, where that could be learnt, and the
@@ -41,30 +41,33 @@ impl Account {
         let identity = tokio::time::timeout(IDENTITY_WAITS, self.identity());
         let (identity, quota) = tokio::join!(identity, self.quota());
         let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
-        let place =
-            Place { profile: self.place().profile.clone(), region: Some(self.region().to_owned()), account };
-        let mut survey = Survey::of(self.clone(), place.clone());
+        let account_region = AccountRegion {
+            profile: self.account_region().profile.clone(),
+            region: Some(self.region().to_owned()),
+            account,
+        };
+        let mut survey = Survey::of(self.clone(), account_region.clone());
         survey.everything();
-        while let Some((call, told)) = survey.next().await {
-            told(&mut survey);
+        while let Some((call, handler)) = survey.next().await {
+            handler(&mut survey);
             survey.done += 1;
             progress(Progress { done: survey.done, of: survey.asked, call });
         }
         let mut inventory = survey.finish();
-        inventory.rules_per_group.extend(quota.map(|quota| (place, quota)));
+        inventory.rules_per_group.extend(quota.map(|quota| (account_region, quota)));
         inventory
     }
 }
 
 /// What is to be done with an answer: it is taken in, and what it asks for in turn is asked.
-type Told = Box<dyn FnOnce(&mut Survey) + Send>;
+type AnswerHandler = Box<dyn FnOnce(&mut Survey) + Send>;
 
 struct Survey {
     account: Account,
     reader: Reader,
     /// A few calls at once to each service, since each counts by itself how many it gets.
     turns: BTreeMap<&'static str, Arc<Semaphore>>,
-    calls: JoinSet<Told>,
+    calls: JoinSet<AnswerHandler>,
     /// Which call a task makes, also when it never ends.
     names: BTreeMap<tokio::task::Id, Call>,
     asked: usize,
@@ -74,10 +77,10 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(account: Account, place: Place) -> Self {
+    fn of(account: Account, account_region: AccountRegion) -> Self {
         Self {
             account,
-            reader: Reader::new(place),
+            reader: Reader::new(account_region),
             turns: BTreeMap::new(),
             calls: JoinSet::new(),
             names: BTreeMap::new(),
@@ -135,26 +138,26 @@ impl Survey {
             let _turn = turns.acquire().await.ok();
             let late = || Failure::Silent(format!("it took longer than {} seconds", ALL_PAGES.as_secs()));
             let answer = tokio::time::timeout(ALL_PAGES, answer).await.unwrap_or_else(|_| Err(late()));
-            let told: Told = match answer {
+            let handler: AnswerHandler = match answer {
                 Ok(answer) => Box::new(move |survey| take(survey, answer)),
                 Err(failure) => Box::new(move |survey| survey.fail(call, failure.why())),
             };
-            told
+            handler
         });
         self.names.insert(task.id(), call);
     }
 
     /// The next answer, of whatever call; none when there is nothing left to wait for.
-    async fn next(&mut self) -> Option<(Call, Told)> {
-        let (id, told) = match self.calls.join_next_with_id().await? {
-            Ok((id, told)) => (id, Some(told)),
+    async fn next(&mut self) -> Option<(Call, AnswerHandler)> {
+        let (id, handler) = match self.calls.join_next_with_id().await? {
+            Ok((id, handler)) => (id, Some(handler)),
             Err(error) => (error.id(), None),
         };
         // Every task was named when it was spawned.
         let call = self.names.remove(&id)?;
         let cut_short =
-            || -> Told { Box::new(move |survey| survey.fail(call, "it was cut short".to_owned())) };
-        Some((call, told.unwrap_or_else(cut_short)))
+            || -> AnswerHandler { Box::new(move |survey| survey.fail(call, "it was cut short".to_owned())) };
+        Some((call, handler.unwrap_or_else(cut_short)))
     }
 
     fn fail(&mut self, call: Call, why: String) {

@@ -1,6 +1,6 @@
 //! The body of a call in AWS's query protocol: `Action=…&Version=…&Filter.1.Name=…`.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// A form that grows by one field at a time.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,13 @@ impl Form {
         self.put("Filter.1.Name", name);
         for (index, value) in values.into_iter().enumerate() {
             self.put(&format!("Filter.1.Value.{}", index + 1), value);
+        }
+    }
+
+    /// Adds a list, each member by its number.
+    pub(crate) fn each(&mut self, name: &str, members: impl IntoIterator<Item: Display>) {
+        for (number, member) in (1..).zip(members) {
+            self.put(&format!("{name}.{number}"), &member.to_string());
         }
     }
 

@@ -15,10 +15,13 @@ const MEMBERS: &[&str] = &[
     "DBCluster",
     "DBClusterMember",
     "DBInstance",
+    "DBSnapshot",
     "DBSubnetGroup",
     "NodeGroup",
     "ReplicationGroup",
+    "SecurityGroupId",
     "Subnet",
+    "SubnetId",
     "Tag",
     "VpcSecurityGroupMembership",
 ];

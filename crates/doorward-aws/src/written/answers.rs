@@ -3,31 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use doorward_core::inventory::{Call, GapSource, Inventory, Place, Tags, VpcId};
+use doorward_core::inventory::{AccountRegion, Call, GapSource, Inventory, Tags, VpcId};
 use serde_json::{Map, Value, json};
 
-/// The answers, by the place that they are from.
+/// The answers, by the account and Region that they are from.
 pub(super) struct Answers<'a> {
     pub(super) inventory: &'a Inventory,
     /// Where things stand that say nothing of it themselves.
-    home: Place,
+    home: AccountRegion,
     /// The members of answers that hold all of a kind.
-    members: BTreeMap<(Place, Call), Vec<Value>>,
+    members: BTreeMap<(AccountRegion, Call), Vec<Value>>,
     /// Answers about one thing each, which bear the key of it.
-    apart: BTreeMap<(Place, Call), Vec<Value>>,
+    apart: BTreeMap<(AccountRegion, Call), Vec<Value>>,
 }
 
 impl<'a> Answers<'a> {
     /// All of them.
     pub(super) fn of(inventory: &'a Inventory) -> Self {
-        let places = places(inventory);
-        let home = places.first().cloned().unwrap_or_default();
+        let account_regions = account_regions(inventory);
+        let home = account_regions.first().cloned().unwrap_or_default();
         let mut answers = Self { inventory, home, members: BTreeMap::new(), apart: BTreeMap::new() };
-        for place in &places {
+        for account_region in &account_regions {
             for call in Call::ALL.iter().copied().filter(|call| holds_all(*call)) {
                 // What was asked and holds nothing is told as well: else it would count as not asked.
-                if inventory.gap(call, place).is_none() && !gap_elsewhere(inventory, call, place) {
-                    answers.members.entry((place.clone(), call)).or_default();
+                if inventory.gap(call, account_region).is_none()
+                    && !gap_elsewhere(inventory, call, account_region)
+                {
+                    answers.members.entry((account_region.clone(), call)).or_default();
                 }
             }
         }
@@ -40,88 +42,93 @@ impl<'a> Answers<'a> {
     }
 
     /// Adds a member to the answer of a call.
-    pub(super) fn add(&mut self, call: Call, place: &Place, member: Value) {
-        self.members.entry((unnamed(place), call)).or_default().push(member);
+    pub(super) fn add(&mut self, call: Call, account_region: &AccountRegion, member: Value) {
+        self.members.entry((unnamed(account_region), call)).or_default().push(member);
     }
 
     /// Adds an answer that is about one thing.
-    pub(super) fn add_apart(&mut self, call: Call, place: &Place, answer: Value) {
-        self.apart.entry((unnamed(place), call)).or_default().push(answer);
+    pub(super) fn add_apart(&mut self, call: Call, account_region: &AccountRegion, answer: Value) {
+        self.apart.entry((unnamed(account_region), call)).or_default().push(answer);
     }
 
-    /// Whether a call gave no whole answer in a place.
-    pub(super) fn has_gap(&self, call: Call, place: &Place) -> bool {
-        gap_elsewhere(self.inventory, call, &unnamed(place))
+    /// Whether a call gave no whole answer in an account and Region.
+    pub(super) fn has_gap(&self, call: Call, account_region: &AccountRegion) -> bool {
+        gap_elsewhere(self.inventory, call, &unnamed(account_region))
     }
 
     /// Where a VPC stands.
-    pub(super) fn place_of(&self, vpc: &VpcId) -> Place {
-        self.inventory.vpcs.get(vpc).map_or_else(|| self.home.clone(), |vpc| unnamed(&vpc.place))
+    pub(super) fn place_of(&self, vpc: &VpcId) -> AccountRegion {
+        self.inventory.vpcs.get(vpc).map_or_else(|| self.home.clone(), |vpc| unnamed(&vpc.account_region))
     }
 
-    /// Where things stand that say nothing of it themselves; the files of any place do.
-    pub(super) fn home(&self) -> &Place {
+    /// Where things stand that say nothing of it themselves; the files of any account and Region do.
+    pub(super) fn home(&self) -> &AccountRegion {
         &self.home
     }
 
     /// The Regions that folders are named for.
     pub(super) fn regions(&self) -> impl Iterator<Item = &str> {
         let quotas = self.inventory.rules_per_group.keys();
-        let places = self.members.keys().chain(self.apart.keys()).map(|(place, _)| place).chain(quotas);
-        places.filter_map(|place| place.region.as_deref())
+        let account_regions = self
+            .members
+            .keys()
+            .chain(self.apart.keys())
+            .map(|(account_region, _)| account_region)
+            .chain(quotas);
+        account_regions.filter_map(|account_region| account_region.region.as_deref())
     }
 
     /// Each file below the folder, and what it holds.
     pub(super) fn files(self) -> BTreeMap<PathBuf, Value> {
         let mut files = BTreeMap::new();
-        for ((place, call), members) in self.members {
-            let (name, key) = names(call);
+        for ((account_region, call), members) in self.members {
+            let (name, key) = (call.command(), call.key());
             let answer = match call {
                 Call::Instances => json!([{ "Instances": members }]),
                 Call::BlockPublicAccess => members.into_iter().next().unwrap_or_default(),
                 _ => Value::from(members),
             };
-            files.insert(folder(&place).join(format!("{name}.json")), json!({ key: answer }));
+            files.insert(folder(&account_region).join(format!("{name}.json")), json!({ key: answer }));
         }
-        for ((place, call), answers) in self.apart {
-            let (name, _) = names(call);
+        for ((account_region, call), answers) in self.apart {
+            let name = call.command();
             for (number, answer) in (1..).zip(answers) {
-                files.insert(folder(&place).join(format!("{name}-{number}.json")), answer);
+                files.insert(folder(&account_region).join(format!("{name}-{number}.json")), answer);
             }
         }
-        for (place, rules) in &self.inventory.rules_per_group {
+        for (account_region, rules) in &self.inventory.rules_per_group {
             let quota = json!({"ServiceCode": "vpc", "QuotaCode": "L-0EA8095F", "Value": f64::from(*rules)});
             let name = "service-quotas-get-service-quota.json";
-            files.insert(folder(&unnamed(place)).join(name), json!({ "Quota": quota }));
+            files.insert(folder(&unnamed(account_region)).join(name), json!({ "Quota": quota }));
         }
         files
     }
 }
 
-/// A place without the profile through which it was seen: a recording has none.
-pub(super) fn unnamed(place: &Place) -> Place {
-    Place { profile: None, ..place.clone() }
+/// An account and Region without the profile through which it was seen: a recording has none.
+pub(super) fn unnamed(account_region: &AccountRegion) -> AccountRegion {
+    AccountRegion { profile: None, ..account_region.clone() }
 }
 
-fn gap_elsewhere(inventory: &Inventory, call: Call, place: &Place) -> bool {
-    inventory.gaps.iter().any(|gap| gap.is_of(call) && unnamed(&gap.place) == *place)
+fn gap_elsewhere(inventory: &Inventory, call: Call, account_region: &AccountRegion) -> bool {
+    inventory.gaps.iter().any(|gap| gap.is_of(call) && unnamed(&gap.account_region) == *account_region)
 }
 
 /// `accounts/ID/REGION`, or as much of it as is known.
-pub(super) fn folder(place: &Place) -> PathBuf {
+pub(super) fn folder(account_region: &AccountRegion) -> PathBuf {
     let mut folder = PathBuf::new();
-    if let Some(account) = &place.account {
+    if let Some(account) = &account_region.account {
         folder.push("accounts");
         folder.push(account.as_str());
     }
-    if let Some(region) = &place.region {
+    if let Some(region) = &account_region.region {
         folder.push(region);
     }
     folder
 }
 
-/// The places that were looked at: where something is, or where a call of an inventory failed.
-fn places(inventory: &Inventory) -> BTreeSet<Place> {
+/// The accounts and Regions that were looked at: where something is, or where a call of an inventory failed.
+fn account_regions(inventory: &Inventory) -> BTreeSet<AccountRegion> {
     let failed = inventory.gaps.iter().filter(|gap| matches!(gap.source, GapSource::Call(_)));
     let services = inventory.databases.keys().chain(inventory.database_clusters.keys());
     let services = services.chain(inventory.database_subnet_groups.keys());
@@ -132,19 +139,20 @@ fn places(inventory: &Inventory) -> BTreeSet<Place> {
     let services = services.chain(inventory.serverless_caches.keys());
     let services = services.chain(inventory.cache_subnet_groups.keys()).chain(inventory.functions.keys());
     failed
-        .map(|gap| &gap.place)
-        .chain(services.map(|(place, _)| place))
-        .chain(inventory.groups.values().map(|group| &group.place))
-        .chain(inventory.vpcs.values().map(|vpc| &vpc.place))
-        .chain(inventory.prefix_lists.values().map(|list| &list.place))
+        .map(|gap| &gap.account_region)
+        .chain(services.map(|(account_region, _)| account_region))
+        .chain(inventory.groups.values().map(|group| &group.account_region))
+        .chain(inventory.vpcs.values().map(|vpc| &vpc.account_region))
+        .chain(inventory.prefix_lists.values().map(|list| &list.account_region))
         .chain(inventory.block_public_access.keys())
+        .chain(inventory.zones.keys().map(|(account_region, _)| account_region))
         .chain(inventory.rules_per_group.keys())
-        .chain(inventory.instances.values().map(|instance| &instance.place))
-        .chain(inventory.transit_gateways.values().map(|gateway| &gateway.place))
-        .chain(inventory.load_balancers.values().map(|balancer| &balancer.place))
-        .chain(inventory.target_groups.values().map(|group| &group.place))
-        .chain(inventory.container_services.values().map(|service| &service.place))
-        .chain(inventory.container_tasks.values().map(|task| &task.place))
+        .chain(inventory.instances.values().map(|instance| &instance.account_region))
+        .chain(inventory.transit_gateways.values().map(|gateway| &gateway.account_region))
+        .chain(inventory.load_balancers.values().map(|balancer| &balancer.account_region))
+        .chain(inventory.target_groups.values().map(|group| &group.account_region))
+        .chain(inventory.container_services.values().map(|service| &service.account_region))
+        .chain(inventory.container_tasks.values().map(|task| &task.account_region))
         .map(unnamed)
         .collect()
 }
@@ -182,80 +190,11 @@ pub(super) fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {
 }
 
 /// An object without the fields that hold nothing.
-pub(super) fn told(value: Value) -> Value {
+pub(super) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
         }
         value => value,
-    }
-}
-
-/// The file of a call, as the AWS CLI names its command, and the key of its answer.
-fn names(call: Call) -> (&'static str, &'static str) {
-    match call {
-        Call::SecurityGroups => ("ec2-describe-security-groups", "SecurityGroups"),
-        Call::SecurityGroupRules => ("ec2-describe-security-group-rules", "SecurityGroupRules"),
-        Call::Vpcs => ("ec2-describe-vpcs", "Vpcs"),
-        Call::VpcAttributes => ("ec2-describe-vpc-attribute", "EnableDnsSupport"),
-        Call::Subnets => ("ec2-describe-subnets", "Subnets"),
-        Call::RouteTables => ("ec2-describe-route-tables", "RouteTables"),
-        Call::NetworkAcls => ("ec2-describe-network-acls", "NetworkAcls"),
-        Call::PrefixLists => ("ec2-describe-managed-prefix-lists", "PrefixLists"),
-        Call::PrefixListEntries => ("ec2-get-managed-prefix-list-entries", "Entries"),
-        Call::BlockPublicAccess => {
-            ("ec2-describe-vpc-block-public-access-options", "VpcBlockPublicAccessOptions")
-        }
-        Call::BlockExclusions => {
-            ("ec2-describe-vpc-block-public-access-exclusions", "VpcBlockPublicAccessExclusions")
-        }
-        Call::Interfaces => ("ec2-describe-network-interfaces", "NetworkInterfaces"),
-        Call::Instances => ("ec2-describe-instances", "Reservations"),
-        Call::Addresses => ("ec2-describe-addresses", "Addresses"),
-        Call::InternetGateways => ("ec2-describe-internet-gateways", "InternetGateways"),
-        Call::EgressOnlyGateways => {
-            ("ec2-describe-egress-only-internet-gateways", "EgressOnlyInternetGateways")
-        }
-        Call::NatGateways => ("ec2-describe-nat-gateways", "NatGateways"),
-        Call::VpnGateways => ("ec2-describe-vpn-gateways", "VpnGateways"),
-        Call::VpnConnections => ("ec2-describe-vpn-connections", "VpnConnections"),
-        Call::Peerings => ("ec2-describe-vpc-peering-connections", "VpcPeeringConnections"),
-        Call::TransitGateways => ("ec2-describe-transit-gateways", "TransitGateways"),
-        Call::TransitAttachments => ("ec2-describe-transit-gateway-attachments", "TransitGatewayAttachments"),
-        Call::TransitVpcAttachments => {
-            ("ec2-describe-transit-gateway-vpc-attachments", "TransitGatewayVpcAttachments")
-        }
-        Call::TransitPeerings => {
-            ("ec2-describe-transit-gateway-peering-attachments", "TransitGatewayPeeringAttachments")
-        }
-        Call::TransitTables => ("ec2-describe-transit-gateway-route-tables", "TransitGatewayRouteTables"),
-        Call::TransitRoutes => ("ec2-search-transit-gateway-routes", "Routes"),
-        Call::TransitPropagations => {
-            ("ec2-get-transit-gateway-route-table-propagations", "TransitGatewayRouteTablePropagations")
-        }
-        Call::Endpoints => ("ec2-describe-vpc-endpoints", "VpcEndpoints"),
-        Call::ClassicLoadBalancers => ("elb-describe-load-balancers", "LoadBalancerDescriptions"),
-        Call::LoadBalancers => ("elbv2-describe-load-balancers", "LoadBalancers"),
-        Call::Listeners => ("elbv2-describe-listeners", "Listeners"),
-        Call::ListenerRules => ("elbv2-describe-rules", "Rules"),
-        Call::LoadBalancerAttributes => ("elbv2-describe-load-balancer-attributes", "Attributes"),
-        Call::TargetGroups => ("elbv2-describe-target-groups", "TargetGroups"),
-        Call::TargetGroupAttributes => ("elbv2-describe-target-group-attributes", "Attributes"),
-        Call::TargetHealth => ("elbv2-describe-target-health", "TargetHealthDescriptions"),
-        Call::Databases => ("rds-describe-db-instances", "DBInstances"),
-        Call::DatabaseClusters => ("rds-describe-db-clusters", "DBClusters"),
-        Call::DatabaseClusterEndpoints => ("rds-describe-db-cluster-endpoints", "DBClusterEndpoints"),
-        Call::DatabaseSubnetGroups => ("rds-describe-db-subnet-groups", "DBSubnetGroups"),
-        Call::DatabaseProxies => ("rds-describe-db-proxies", "DBProxies"),
-        Call::DatabaseProxyTargets => ("rds-describe-db-proxy-targets", "Targets"),
-        Call::DatabaseProxyEndpoints => ("rds-describe-db-proxy-endpoints", "DBProxyEndpoints"),
-        Call::ReplicationGroups => ("elasticache-describe-replication-groups", "ReplicationGroups"),
-        Call::ServerlessCaches => ("elasticache-describe-serverless-caches", "ServerlessCaches"),
-        Call::Caches => ("elasticache-describe-cache-clusters", "CacheClusters"),
-        Call::CacheSubnetGroups => ("elasticache-describe-cache-subnet-groups", "CacheSubnetGroups"),
-        Call::Functions => ("lambda-list-functions", "Functions"),
-        Call::ContainerClusters => ("ecs-list-clusters", "clusterArns"),
-        Call::ContainerServices => ("ecs-describe-services", "services"),
-        Call::ContainerTasks => ("ecs-describe-tasks", "tasks"),
     }
 }

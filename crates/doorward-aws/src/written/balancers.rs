@@ -3,7 +3,7 @@
 use doorward_core::inventory::{Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, TargetGroup};
 use serde_json::{Value, json};
 
-use super::answers::{Answers, each, texts, told};
+use super::answers::{Answers, each, texts, without_nulls};
 use crate::reading::is_classic;
 
 impl Answers<'_> {
@@ -13,7 +13,7 @@ impl Answers<'_> {
                 LoadBalancerKind::Classic => {
                     let instances = self.inventory.target_groups.get(&balancer.arn);
                     let member = classic(balancer, instances);
-                    self.add(Call::ClassicLoadBalancers, &balancer.place, member);
+                    self.add(Call::ClassicLoadBalancers, &balancer.account_region, member);
                 }
                 LoadBalancerKind::Application => self.balancer(balancer, "application"),
                 LoadBalancerKind::Network => self.balancer(balancer, "network"),
@@ -27,7 +27,7 @@ impl Answers<'_> {
     }
 
     fn balancer(&mut self, balancer: &LoadBalancer, kind: &str) {
-        let member = told(json!({
+        let member = without_nulls(json!({
             "LoadBalancerArn": balancer.arn,
             "LoadBalancerName": balancer.name,
             "Type": kind,
@@ -38,14 +38,14 @@ impl Answers<'_> {
             "SecurityGroups": texts(&balancer.groups),
             "AvailabilityZones": each(&balancer.subnets, |subnet| json!({ "SubnetId": subnet })),
         }));
-        self.add(Call::LoadBalancers, &balancer.place, member);
+        self.add(Call::LoadBalancers, &balancer.account_region, member);
         let known = balancer.cross_zone.is_some();
-        if known || !self.has_gap(Call::LoadBalancerAttributes, &balancer.place) {
+        if known || !self.has_gap(Call::LoadBalancerAttributes, &balancer.account_region) {
             let across =
                 balancer.cross_zone.map(|value| ("load_balancing.cross_zone.enabled", value.to_string()));
             let attributes = each(across, attribute);
             let answer = json!({"LoadBalancerArn": balancer.arn, "Attributes": attributes});
-            self.add_apart(Call::LoadBalancerAttributes, &balancer.place, answer);
+            self.add_apart(Call::LoadBalancerAttributes, &balancer.account_region, answer);
         }
         let Some(listeners) = &balancer.listeners else { return };
         let arn = |number: usize| {
@@ -54,20 +54,20 @@ impl Answers<'_> {
         let members: Value =
             (1..).zip(listeners).map(|(number, it)| listener(balancer, it, &arn(number))).collect();
         let answer = json!({"LoadBalancerArn": balancer.arn, "Listeners": members});
-        self.add_apart(Call::Listeners, &balancer.place, answer);
+        self.add_apart(Call::Listeners, &balancer.account_region, answer);
         let ruled = balancer.kind == LoadBalancerKind::Application;
-        if ruled && !self.has_gap(Call::ListenerRules, &balancer.place) {
+        if ruled && !self.has_gap(Call::ListenerRules, &balancer.account_region) {
             for (number, _) in (1..).zip(listeners) {
                 // Where its rules send is told with its default action: an inventory does not part them.
                 let answer = json!({"ListenerArn": arn(number), "Rules": []});
-                self.add_apart(Call::ListenerRules, &balancer.place, answer);
+                self.add_apart(Call::ListenerRules, &balancer.account_region, answer);
             }
         }
     }
 
     fn target_group(&mut self, group: &TargetGroup) {
         let protocol = Some(&group.protocol).filter(|protocol| !protocol.is_empty());
-        let member = told(json!({
+        let member = without_nulls(json!({
             "TargetGroupArn": group.arn,
             "TargetGroupName": group.name,
             "Protocol": protocol,
@@ -75,9 +75,9 @@ impl Answers<'_> {
             "VpcId": group.vpc,
             "TargetType": group.kind,
         }));
-        self.add(Call::TargetGroups, &group.place, member);
+        self.add(Call::TargetGroups, &group.account_region, member);
         let known = group.preserves_client.is_some() || group.cross_zone.is_some();
-        if known || !self.has_gap(Call::TargetGroupAttributes, &group.place) {
+        if known || !self.has_gap(Call::TargetGroupAttributes, &group.account_region) {
             let preserves =
                 group.preserves_client.map(|value| ("preserve_client_ip.enabled", value.to_string()));
             let across = group.cross_zone.map(|value| {
@@ -90,23 +90,23 @@ impl Answers<'_> {
             });
             let attributes = each(preserves.into_iter().chain(across), attribute);
             let answer = json!({"TargetGroupArn": group.arn, "Attributes": attributes});
-            self.add_apart(Call::TargetGroupAttributes, &group.place, answer);
+            self.add_apart(Call::TargetGroupAttributes, &group.account_region, answer);
         }
         if let Some(targets) = &group.targets {
             let targets = each(targets, |target| {
-                told(json!({
-                    "Target": told(json!({
+                without_nulls(json!({
+                    "Target": without_nulls(json!({
                         "Id": target.id,
                         "Port": target.port,
                         "AvailabilityZone": target.zone,
                     })),
                     "TargetHealth": target.health.as_ref().map(|state| {
-                        told(json!({ "State": state, "Reason": target.reason }))
+                        without_nulls(json!({ "State": state, "Reason": target.reason }))
                     }),
                 }))
             });
             let answer = json!({"TargetGroupArn": group.arn, "TargetHealthDescriptions": targets});
-            self.add_apart(Call::TargetHealth, &group.place, answer);
+            self.add_apart(Call::TargetHealth, &group.account_region, answer);
         }
     }
 }
@@ -139,7 +139,7 @@ fn classic(balancer: &LoadBalancer, instances: Option<&TargetGroup>) -> Value {
             "InstancePort": listener.instance_port,
         }})
     });
-    told(json!({
+    without_nulls(json!({
         "LoadBalancerName": balancer.name,
         "Scheme": scheme(balancer),
         "VPCId": balancer.vpc,

@@ -1,13 +1,13 @@
 //! What leads out of a VPC: gateways, peerings, transit gateways, endpoints.
 
 use doorward_core::inventory::{
-    Attachment, AttachmentTarget, Call, EndpointKind, NatAvailability, Peering, PeeringSide, Place,
+    AccountRegion, Attachment, AttachmentTarget, Call, EndpointKind, NatAvailability, Peering, PeeringSide,
     TransitGatewayId, TransitRoute, VpcId,
 };
 use doorward_core::net::Family;
 use serde_json::{Value, json};
 
-use super::answers::{Answers, each, tags, texts, told};
+use super::answers::{Answers, each, tags, texts, without_nulls};
 
 impl Answers<'_> {
     pub(super) fn gateways(&mut self) {
@@ -28,7 +28,7 @@ impl Answers<'_> {
             self.add(Call::EgressOnlyGateways, &self.place_of_any(gateway.vpc.as_ref()), member);
         }
         for gateway in self.inventory.nat_gateways.values() {
-            let address = told(json!({
+            let address = without_nulls(json!({
                 "PrivateIp": gateway.private_address,
                 "PublicIp": gateway.public_address,
                 "NetworkInterfaceId": gateway.interface,
@@ -38,7 +38,7 @@ impl Answers<'_> {
                 NatAvailability::Zonal(subnet) => (Some(subnet), "zonal", None),
                 NatAvailability::Regional(table) => (None, "regional", table.as_ref()),
             };
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "NatGatewayId": gateway.id,
                 "VpcId": gateway.vpc,
                 "SubnetId": subnet,
@@ -53,7 +53,7 @@ impl Answers<'_> {
         }
         self.vpns();
         for peering in self.inventory.peerings.values() {
-            let place = self.place_of_either(peering);
+            let account_region = self.place_of_either(peering);
             let member = json!({
                 "VpcPeeringConnectionId": peering.id,
                 "Status": {"Code": peering.state},
@@ -61,7 +61,7 @@ impl Answers<'_> {
                 "AccepterVpcInfo": side(&peering.accepter),
                 "Tags": tags(&peering.tags),
             });
-            self.add(Call::Peerings, &place, member);
+            self.add(Call::Peerings, &account_region, member);
         }
         self.transit();
         for endpoint in self.inventory.endpoints.values() {
@@ -99,8 +99,8 @@ impl Answers<'_> {
         }
         for connection in self.inventory.vpn_connections.values() {
             let gateway = connection.gateway.as_ref().and_then(|id| self.inventory.vpn_gateways.get(id));
-            let place = self.place_of_any(gateway.and_then(|gateway| gateway.vpc.as_ref()));
-            let member = told(json!({
+            let account_region = self.place_of_any(gateway.and_then(|gateway| gateway.vpc.as_ref()));
+            let member = without_nulls(json!({
                 "VpnConnectionId": connection.id,
                 "VpnGatewayId": connection.gateway,
                 "TransitGatewayId": connection.transit,
@@ -115,7 +115,7 @@ impl Answers<'_> {
                 })),
                 "Tags": tags(&connection.tags),
             }));
-            self.add(Call::VpnConnections, &place, member);
+            self.add(Call::VpnConnections, &account_region, member);
         }
     }
 
@@ -128,11 +128,11 @@ impl Answers<'_> {
                 "Options": {"SecurityGroupReferencingSupport": switch(gateway.group_references)},
                 "Tags": tags(&gateway.tags),
             });
-            self.add(Call::TransitGateways, &gateway.place, member);
+            self.add(Call::TransitGateways, &gateway.account_region, member);
         }
         for attachment in self.inventory.attachments.values() {
-            let place = self.place_of_transit(&attachment.gateway);
-            self.add(Call::TransitAttachments, &place, attached(attachment));
+            let account_region = self.place_of_transit(&attachment.gateway);
+            self.add(Call::TransitAttachments, &account_region, attached(attachment));
             if let (AttachmentTarget::Vpc(vpc), Some(subnets)) = (&attachment.to, &attachment.subnets) {
                 let member = json!({
                     "TransitGatewayAttachmentId": attachment.id,
@@ -146,50 +146,50 @@ impl Answers<'_> {
                     },
                     "Tags": tags(&attachment.tags),
                 });
-                self.add(Call::TransitVpcAttachments, &place, member);
+                self.add(Call::TransitVpcAttachments, &account_region, member);
             }
         }
         for table in self.inventory.transit_tables.values() {
-            let place = self.place_of_transit(&table.gateway);
+            let account_region = self.place_of_transit(&table.gateway);
             let member = json!({
                 "TransitGatewayRouteTableId": table.id,
                 "TransitGatewayId": table.gateway,
                 "State": "available",
                 "Tags": tags(&table.tags),
             });
-            self.add(Call::TransitTables, &place, member);
+            self.add(Call::TransitTables, &account_region, member);
             if let Some(routes) = &table.routes {
                 let answer = json!({
                     "TransitGatewayRouteTableId": table.id,
                     "Routes": each(routes, transit_route),
                     "AdditionalRoutesAvailable": false,
                 });
-                self.add_apart(Call::TransitRoutes, &place, answer);
+                self.add_apart(Call::TransitRoutes, &account_region, answer);
             }
-            if !self.has_gap(Call::TransitPropagations, &place) || !table.propagations.is_empty() {
+            if !self.has_gap(Call::TransitPropagations, &account_region) || !table.propagations.is_empty() {
                 let answer = json!({
                     "TransitGatewayRouteTableId": table.id,
                     "TransitGatewayRouteTablePropagations": each(&table.propagations, |id| {
                         json!({"TransitGatewayAttachmentId": id, "State": "enabled"})
                     }),
                 });
-                self.add_apart(Call::TransitPropagations, &place, answer);
+                self.add_apart(Call::TransitPropagations, &account_region, answer);
             }
         }
     }
 
-    fn place_of_any(&self, vpc: Option<&VpcId>) -> Place {
+    fn place_of_any(&self, vpc: Option<&VpcId>) -> AccountRegion {
         vpc.map_or_else(|| self.home().clone(), |vpc| self.place_of(vpc))
     }
 
-    fn place_of_either(&self, peering: &Peering) -> Place {
+    fn place_of_either(&self, peering: &Peering) -> AccountRegion {
         let ends = [&peering.requester.vpc, &peering.accepter.vpc];
         self.place_of_any(ends.into_iter().find(|vpc| self.inventory.vpcs.contains_key(*vpc)))
     }
 
-    fn place_of_transit(&self, id: &TransitGatewayId) -> Place {
+    fn place_of_transit(&self, id: &TransitGatewayId) -> AccountRegion {
         let gateway = self.inventory.transit_gateways.get(id);
-        gateway.map_or_else(|| self.home().clone(), |gateway| gateway.place.clone())
+        gateway.map_or_else(|| self.home().clone(), |gateway| gateway.account_region.clone())
     }
 }
 
@@ -205,7 +205,7 @@ fn attached(attachment: &Attachment) -> Value {
         .table
         .as_ref()
         .map(|table| json!({"TransitGatewayRouteTableId": table, "State": "associated"}));
-    told(json!({
+    without_nulls(json!({
         "TransitGatewayAttachmentId": attachment.id,
         "TransitGatewayId": attachment.gateway,
         "ResourceType": kind,
@@ -217,7 +217,7 @@ fn attached(attachment: &Attachment) -> Value {
 }
 
 fn transit_route(route: &TransitRoute) -> Value {
-    told(json!({
+    without_nulls(json!({
         "DestinationCidrBlock": route.cidr,
         "PrefixListId": route.prefix_list,
         "TransitGatewayAttachments": each(&route.attachments, |id| json!({ "TransitGatewayAttachmentId": id })),
@@ -228,7 +228,7 @@ fn transit_route(route: &TransitRoute) -> Value {
 
 fn side(side: &PeeringSide) -> Value {
     let of = |family: Family| side.cidrs.iter().filter(move |cidr| cidr.family() == family);
-    told(json!({
+    without_nulls(json!({
         "VpcId": side.vpc,
         "OwnerId": side.owner,
         "Region": side.region,

@@ -2,28 +2,28 @@
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    Call, Direction, GroupReference, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+    Call, Direction, ExistingRule, GroupReference, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
 };
 use doorward_core::net::Family;
 use serde_json::{Map, Value, json};
 
-use super::answers::{Answers, each, tags, told};
+use super::answers::{Answers, each, tags, without_nulls};
 use crate::wire::written;
 
 impl Answers<'_> {
     pub(super) fn groups(&mut self) {
         for group in self.inventory.groups.values() {
             // Rules without ids were told by the group itself, where their own call gave no answer.
-            let inside = self.has_gap(Call::SecurityGroupRules, &group.place)
+            let inside = self.has_gap(Call::SecurityGroupRules, &group.account_region)
                 && group.rules.values().all(|rule| rule.id.is_none() && rule.tag.is_none());
             let rules = |direction: Direction| -> Value {
                 let rules = group.rules.iter().filter(|(rule, _)| inside && rule.direction == direction);
-                each(rules, |(rule, standing)| permission(rule, standing, self.reference(group, rule)))
+                each(rules, |(rule, existing)| permission(rule, existing, self.reference(group, rule)))
             };
             // One that was not described itself is known by its rules.
             let nameless = group.name.is_empty() && group.vpc.is_none() && !group.rules.is_empty();
-            if !(nameless && self.has_gap(Call::SecurityGroups, &group.place)) {
-                let member = told(json!({
+            if !(nameless && self.has_gap(Call::SecurityGroups, &group.account_region)) {
+                let member = without_nulls(json!({
                     "GroupId": group.id,
                     "GroupName": group.name,
                     "Description": group.about,
@@ -33,13 +33,13 @@ impl Answers<'_> {
                     "IpPermissions": rules(Direction::In),
                     "IpPermissionsEgress": rules(Direction::Out),
                 }));
-                self.add(Call::SecurityGroups, &group.place, member);
+                self.add(Call::SecurityGroups, &group.account_region, member);
             }
-            for (rule, standing) in group.rules.iter().filter(|_| !inside) {
+            for (rule, existing) in group.rules.iter().filter(|_| !inside) {
                 self.add(
                     Call::SecurityGroupRules,
-                    &group.place,
-                    group_rule(group, rule, standing, self.reference(group, rule)),
+                    &group.account_region,
+                    group_rule(group, rule, existing, self.reference(group, rule)),
                 );
             }
         }
@@ -68,7 +68,7 @@ fn referenced(id: &SecurityGroupId, reference: Option<&GroupReference>) -> Map<S
 fn group_rule(
     group: &SecurityGroup,
     rule: &RuleIdentity,
-    standing: &StandingRule,
+    existing: &ExistingRule,
     reference: Option<&GroupReference>,
 ) -> Value {
     let (protocol, from, to) = written(rule.flow);
@@ -84,8 +84,8 @@ fn group_rule(
         Peer::PrefixList(id) => Some(id),
         Peer::Cidr(_) | Peer::Group(_) => None,
     };
-    told(json!({
-        "SecurityGroupRuleId": standing.id,
+    without_nulls(json!({
+        "SecurityGroupRuleId": existing.id,
         "GroupId": group.id,
         "GroupOwnerId": group.owner,
         "IsEgress": rule.direction == Direction::Out,
@@ -96,12 +96,12 @@ fn group_rule(
         "CidrIpv6": cidr(Family::V6),
         "PrefixListId": list,
         "ReferencedGroupInfo": other,
-        "Description": standing.description,
-        "Tags": each(&standing.tag, |tag| json!({"Key": Mark::TAG, "Value": tag})),
+        "Description": existing.description,
+        "Tags": each(&existing.tag, |tag| json!({"Key": Mark::TAG, "Value": tag})),
     }))
 }
 
-fn permission(rule: &RuleIdentity, standing: &StandingRule, reference: Option<&GroupReference>) -> Value {
+fn permission(rule: &RuleIdentity, existing: &ExistingRule, reference: Option<&GroupReference>) -> Value {
     let (protocol, from, to) = written(rule.flow);
     let one = |field: &str, peer: String| Map::from_iter([(field.to_owned(), Value::from(peer))]);
     let (list, mut peer) = match &rule.peer {
@@ -112,7 +112,7 @@ fn permission(rule: &RuleIdentity, standing: &StandingRule, reference: Option<&G
         Peer::Group(group) => ("UserIdGroupPairs", referenced(group, reference)),
         Peer::PrefixList(id) => ("PrefixListIds", one("PrefixListId", id.to_string())),
     };
-    peer.insert("Description".to_owned(), standing.description.as_str().into());
+    peer.insert("Description".to_owned(), existing.description.as_str().into());
     json!({
         "IpProtocol": protocol,
         "FromPort": from,

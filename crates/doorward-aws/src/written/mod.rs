@@ -17,11 +17,11 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use doorward_core::inventory::{Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Inventory};
 use serde_json::{Value, json};
 
 use crate::recorded::is_region;
-use answers::{Answers, told, unnamed};
+use answers::{Answers, unnamed, without_nulls};
 
 /// An inventory that was not written down; what stood in its place before is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,6 @@ pub enum NotSaved {
     Unwritten {
         /// Which file or folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
@@ -88,8 +87,8 @@ fn files(inventory: &Inventory) -> Result<BTreeMap<PathBuf, Value>, NotSaved> {
 /// What no answer can tell.
 fn gaps(inventory: &Inventory) -> Value {
     let gap = |gap: &doorward_core::inventory::Gap| {
-        let Place { region, account, .. } = unnamed(&gap.place);
-        told(json!({
+        let AccountRegion { region, account, .. } = unnamed(&gap.account_region);
+        without_nulls(json!({
             "Call": gap.source,
             "Account": account,
             "Region": region,

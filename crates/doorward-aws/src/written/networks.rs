@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use doorward_core::inventory::{
-    AclEntry, BlockMode, Call, Destination, Direction, DnsAttributes, Excepted, Interface, NetworkAcl, Place,
-    Route, RouteTable, RouteTarget,
+    AccountRegion, AclEntry, BlockMode, Call, Destination, Direction, DnsAttributes, Excepted, Image,
+    ImageId, Instance, Interface, NetworkAcl, Route, RouteTable, RouteTarget,
 };
 use doorward_core::net::{Cidr, Family};
 use serde_json::{Value, json};
 
-use super::answers::{Answers, each, tags, told, unnamed};
+use super::answers::{Answers, each, tags, unnamed, without_nulls};
 use crate::wire::written;
 
 impl Answers<'_> {
     pub(super) fn networks(&mut self) {
         for vpc in self.inventory.vpcs.values() {
             let stands = json!({"State": "associated"});
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "VpcId": vpc.id,
                 "OwnerId": vpc.owner,
                 "IsDefault": vpc.default,
@@ -28,19 +28,19 @@ impl Answers<'_> {
                 "Ipv6CidrBlockAssociationSet": v6(&vpc.cidrs),
                 "Tags": tags(&vpc.tags),
             }));
-            self.add(Call::Vpcs, &vpc.place, member);
+            self.add(Call::Vpcs, &vpc.account_region, member);
             if vpc.dns != DnsAttributes::default() {
                 let flag = |known: Option<bool>| known.map(|known| json!({ "Value": known }));
-                let answer = told(json!({
+                let answer = without_nulls(json!({
                     "VpcId": vpc.id,
                     "EnableDnsSupport": flag(vpc.dns.support),
                     "EnableDnsHostnames": flag(vpc.dns.hostnames),
                 }));
-                self.add_apart(Call::VpcAttributes, &vpc.place, answer);
+                self.add_apart(Call::VpcAttributes, &vpc.account_region, answer);
             }
         }
         for subnet in self.inventory.subnets.values() {
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "SubnetId": subnet.id,
                 "VpcId": subnet.vpc,
                 "AvailabilityZone": subnet.zone,
@@ -50,6 +50,16 @@ impl Answers<'_> {
                 "Tags": tags(&subnet.tags),
             }));
             self.add(Call::Subnets, &self.place_of(&subnet.vpc), member);
+        }
+        for ((account_region, id), zone) in &self.inventory.zones {
+            let member = without_nulls(json!({
+                "ZoneId": id,
+                "ZoneName": zone.name,
+                "RegionName": zone.region,
+                "ZoneType": if zone.is_availability_zone { "availability-zone" } else { "local-zone" },
+                "OptInStatus": if zone.is_usable { "opt-in-not-required" } else { "not-opted-in" },
+            }));
+            self.add(Call::Zones, account_region, member);
         }
         for table in self.inventory.route_tables.values() {
             self.add(Call::RouteTables, &self.place_of(&table.vpc), route_table(table));
@@ -64,28 +74,28 @@ impl Answers<'_> {
 
     fn prefix_lists(&mut self) {
         for list in self.inventory.prefix_lists.values() {
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "PrefixListId": list.id,
                 "PrefixListName": list.name,
                 "MaxEntries": list.max_entries,
             }));
-            self.add(Call::PrefixLists, &list.place, member);
+            self.add(Call::PrefixLists, &list.account_region, member);
             if let Some(entries) = &list.entries {
                 let entries = each(entries, |cidr| json!({ "Cidr": cidr }));
                 let answer = json!({"PrefixListId": list.id, "Entries": entries});
-                self.add_apart(Call::PrefixListEntries, &list.place, answer);
+                self.add_apart(Call::PrefixListEntries, &list.account_region, answer);
             }
         }
     }
 
     fn block_public_access(&mut self) {
-        for (place, block) in &self.inventory.block_public_access {
+        for (account_region, block) in &self.inventory.block_public_access {
             let mode = match block.mode {
                 BlockMode::Off => "off",
                 BlockMode::Bidirectional => "block-bidirectional",
                 BlockMode::Ingress => "block-ingress",
             };
-            self.add(Call::BlockPublicAccess, place, json!({ "InternetGatewayBlockMode": mode }));
+            self.add(Call::BlockPublicAccess, account_region, json!({ "InternetGatewayBlockMode": mode }));
             for exclusion in &block.exclusions {
                 let resource = match &exclusion.of {
                     Excepted::Vpc(id) => format!("vpc/{id}"),
@@ -93,11 +103,11 @@ impl Answers<'_> {
                 };
                 let mode = if exclusion.both_ways { "allow-bidirectional" } else { "allow-egress" };
                 let member = json!({
-                    "ResourceArn": arn(place, &resource),
+                    "ResourceArn": arn(account_region, &resource),
                     "InternetGatewayExclusionMode": mode,
                     "State": "create-complete",
                 });
-                self.add(Call::BlockExclusions, place, member);
+                self.add(Call::BlockExclusions, account_region, member);
             }
         }
     }
@@ -108,35 +118,39 @@ impl Answers<'_> {
         }
         for instance in self.inventory.instances.values() {
             let interfaces = instance.interfaces.iter().filter_map(|id| self.inventory.interfaces.get(id));
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "InstanceId": instance.id,
                 "State": {"Name": instance.state},
                 "Platform": instance.platform,
+                "ImageId": image(instance),
+                "InstanceType": instance.size.map(|size| size.to_string()),
+                "IamInstanceProfile": instance.profile.as_ref().map(|name| json!({"Arn": profile(name)})),
                 "NetworkInterfaces": each(interfaces, written_interface),
                 "Tags": tags(&instance.tags),
             }));
-            self.add(Call::Instances, &instance.place, member);
+            self.add(Call::Instances, &instance.account_region, member);
         }
         for address in self.inventory.elastic_addresses.values() {
             let interface = address.interface.as_ref().and_then(|id| self.inventory.interfaces.get(id));
-            let place = interface.map_or_else(|| self.home().clone(), |it| self.place_of(&it.vpc));
-            let member = told(json!({
+            let account_region = interface.map_or_else(|| self.home().clone(), |it| self.place_of(&it.vpc));
+            let member = without_nulls(json!({
                 "PublicIp": address.public,
+                "AllocationId": address.allocation,
                 "Domain": "vpc",
                 "PrivateIpAddress": address.private,
                 "NetworkInterfaceId": address.interface,
                 "Tags": tags(&address.tags),
             }));
-            self.add(Call::Addresses, &place, member);
+            self.add(Call::Addresses, &account_region, member);
         }
     }
 }
 
-fn arn(place: &Place, resource: &str) -> String {
-    let place = unnamed(place);
-    let region = place.region.unwrap_or_default();
+fn arn(account_region: &AccountRegion, resource: &str) -> String {
+    let account_region = unnamed(account_region);
+    let region = account_region.region.unwrap_or_default();
     let partition = doorward_core::inventory::Partition::of(&region).arn();
-    let account = place.account.map(|account| account.to_string()).unwrap_or_default();
+    let account = account_region.account.map(|account| account.to_string()).unwrap_or_default();
     format!("arn:{partition}:ec2:{region}:{account}:{resource}")
 }
 
@@ -234,7 +248,7 @@ fn acl_entry(entry: &AclEntry) -> Value {
         Family::V4 => "CidrBlock",
         Family::V6 => "Ipv6CidrBlock",
     };
-    told(json!({
+    without_nulls(json!({
         "RuleNumber": entry.number,
         "Egress": entry.direction == Direction::Out,
         family: entry.cidr,
@@ -250,7 +264,7 @@ fn written_interface(interface: &Interface) -> Value {
     let mut v6 = Vec::new();
     for own in &interface.addresses {
         match own.address {
-            IpAddr::V4(address) => v4.push(told(json!({
+            IpAddr::V4(address) => v4.push(without_nulls(json!({
                 "PrivateIpAddress": address,
                 "Primary": v4.is_empty(),
                 "Association": own.public.map(|public| json!({ "PublicIp": public })),
@@ -258,9 +272,10 @@ fn written_interface(interface: &Interface) -> Value {
             IpAddr::V6(address) => v6.push(json!({ "Ipv6Address": address })),
         }
     }
-    let attachment =
-        interface.attached.then(|| told(json!({"Status": "attached", "InstanceId": interface.instance})));
-    told(json!({
+    let attachment = interface
+        .attached
+        .then(|| without_nulls(json!({"Status": "attached", "InstanceId": interface.instance})));
+    without_nulls(json!({
         "NetworkInterfaceId": interface.id,
         "VpcId": interface.vpc,
         "SubnetId": interface.subnet,
@@ -277,4 +292,17 @@ fn written_interface(interface: &Interface) -> Value {
         "Attachment": attachment,
         "TagSet": tags(&interface.tags),
     }))
+}
+
+/// The image of an instance that runs.
+fn image(instance: &Instance) -> Option<&ImageId> {
+    match instance.image.as_ref()? {
+        Image::Id(id) => Some(id),
+        Image::Parameter(_) => None,
+    }
+}
+
+/// The ARN of an instance profile, of which an inventory has only the name.
+fn profile(name: &str) -> String {
+    format!("arn:aws:iam:::instance-profile/{name}")
 }

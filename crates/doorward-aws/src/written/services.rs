@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Call, ClusterEndpointKind, ClusterEndpointMembers, Place, SecurityGroupId, SubnetGroup, SubnetId,
-    TaskNetwork,
+    AccountRegion, Call, ClusterEndpointKind, ClusterEndpointMembers, DatabaseSettings, DeploymentController,
+    SecurityGroupId, SubnetGroup, SubnetId, TaskNetwork,
 };
 use serde_json::{Value, json};
 
-use super::answers::{Answers, each, tags, texts, told, unnamed};
+use super::answers::{Answers, each, tags, texts, unnamed, without_nulls};
 
 impl Answers<'_> {
     pub(super) fn services(&mut self) {
@@ -16,7 +16,7 @@ impl Answers<'_> {
         self.endpoints();
         for cache in self.inventory.caches.values() {
             let endpoint = endpoint(cache.host.as_ref(), cache.port);
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "CacheClusterId": cache.name,
                 "ARN": cache.arn,
                 "Engine": cache.engine,
@@ -26,34 +26,41 @@ impl Answers<'_> {
                 "SecurityGroups": each(&cache.groups, |group| json!({"SecurityGroupId": group, "Status": "active"})),
                 "CacheNodes": each(endpoint, |endpoint| json!({ "Endpoint": endpoint })),
             }));
-            self.add(Call::Caches, &cache.place, member);
+            self.add(Call::Caches, &cache.account_region, member);
         }
         for group in self.inventory.cache_subnet_groups.values() {
             let member = subnet_group(group, "CacheSubnetGroupName");
-            self.add(Call::CacheSubnetGroups, &group.place, member);
+            self.add(Call::CacheSubnetGroups, &group.account_region, member);
         }
         for function in self.inventory.functions.values() {
             let attached = !function.subnets.is_empty();
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "FunctionName": function.name,
                 "FunctionArn": function.arn,
-                "VpcConfig": attached.then(|| told(json!({
+                "VpcConfig": attached.then(|| without_nulls(json!({
                     "VpcId": function.vpc,
                     "SubnetIds": texts(&function.subnets),
                     "SecurityGroupIds": texts(&function.groups),
                 }))),
             }));
-            self.add(Call::Functions, &function.place, member);
+            self.add(Call::Functions, &function.account_region, member);
         }
         self.containers();
     }
 
     fn databases(&mut self) {
         for database in self.inventory.databases.values() {
-            let known = database.vpc.is_some() || !database.subnets.is_empty();
-            let group =
-                known.then(|| told(json!({"VpcId": database.vpc, "Subnets": subnets(&database.subnets)})));
-            let member = told(json!({
+            let settings = &database.settings;
+            let name = &settings.subnet_group;
+            let known = database.vpc.is_some() || !database.subnets.is_empty() || name.is_some();
+            let group = known.then(|| {
+                without_nulls(json!({
+                    "DBSubnetGroupName": name,
+                    "VpcId": database.vpc,
+                    "Subnets": subnets(&database.subnets),
+                }))
+            });
+            let member = without_nulls(json!({
                 "DBInstanceIdentifier": database.name,
                 "DBInstanceArn": database.arn,
                 "Engine": database.engine,
@@ -64,12 +71,34 @@ impl Answers<'_> {
                 "PubliclyAccessible": database.public,
                 "Endpoint": endpoint(database.host.as_ref(), database.port),
                 "DBClusterIdentifier": database.cluster,
+                "EngineVersion": settings.version,
+                "DBInstanceClass": settings.class.map(|class| class.to_string()),
+                "AllocatedStorage": settings.storage,
+                "MultiAZ": settings.multi_az,
+                "BackupRetentionPeriod": settings.backup_days,
+                "IAMDatabaseAuthenticationEnabled": settings.iam,
+                "StorageEncrypted": settings.encrypted,
+                "MasterUserSecret": settings.has_secret.then(|| json!({"SecretArn": "managed"})),
+                "AutomaticRestartTime": settings.restarts.map(|time| time.to_string()),
+                "PendingModifiedValues": pending(settings),
                 "TagList": tags(&database.tags),
             }));
-            self.add(Call::Databases, &database.place, member);
+            self.add(Call::Databases, &database.account_region, member);
+        }
+        for snapshot in self.inventory.database_snapshots.values() {
+            let member = without_nulls(json!({
+                "DBSnapshotIdentifier": snapshot.name,
+                "DBInstanceIdentifier": snapshot.database,
+                "Status": snapshot.status,
+                "SnapshotType": "manual",
+                "SnapshotCreateTime": snapshot.created.map(|time| time.to_string()),
+                "AllocatedStorage": snapshot.storage,
+                "TagList": tags(&snapshot.tags),
+            }));
+            self.add(Call::DatabaseSnapshots, &snapshot.account_region, member);
         }
         for cluster in self.inventory.database_clusters.values() {
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "DBClusterIdentifier": cluster.name,
                 "DBClusterArn": cluster.arn,
                 "Status": cluster.status,
@@ -81,18 +110,18 @@ impl Answers<'_> {
                 "Port": cluster.port,
                 "DBClusterMembers": each(&cluster.members, |name| {
                     let writes = cluster.writer.as_ref().map(|writer| writer == name);
-                    told(json!({"DBInstanceIdentifier": name, "IsClusterWriter": writes}))
+                    without_nulls(json!({"DBInstanceIdentifier": name, "IsClusterWriter": writes}))
                 }),
                 "TagList": tags(&cluster.tags),
             }));
-            self.add(Call::DatabaseClusters, &cluster.place, member);
+            self.add(Call::DatabaseClusters, &cluster.account_region, member);
         }
         for group in self.inventory.database_subnet_groups.values() {
             let member = subnet_group(group, "DBSubnetGroupName");
-            self.add(Call::DatabaseSubnetGroups, &group.place, member);
+            self.add(Call::DatabaseSubnetGroups, &group.account_region, member);
         }
         for proxy in self.inventory.database_proxies.values() {
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "DBProxyName": proxy.name,
                 "DBProxyArn": proxy.arn,
                 "Status": proxy.status,
@@ -101,11 +130,11 @@ impl Answers<'_> {
                 "VpcSecurityGroupIds": texts(&proxy.groups),
                 "Endpoint": proxy.host,
             }));
-            self.add(Call::DatabaseProxies, &proxy.place, member);
+            self.add(Call::DatabaseProxies, &proxy.account_region, member);
             if let Some(targets) = &proxy.targets {
                 let targets = each(targets, |name| json!({ "RdsResourceId": name }));
                 let answer = json!({"DBProxyName": proxy.name, "Targets": targets});
-                self.add_apart(Call::DatabaseProxyTargets, &proxy.place, answer);
+                self.add_apart(Call::DatabaseProxyTargets, &proxy.account_region, answer);
             }
         }
     }
@@ -116,7 +145,7 @@ impl Answers<'_> {
                 ClusterEndpointMembers::Only(only) => (texts(only), json!([])),
                 ClusterEndpointMembers::AllBut(excluded) => (json!([]), texts(excluded)),
             };
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "DBClusterEndpointIdentifier": endpoint.name,
                 "DBClusterEndpointArn": endpoint.arn,
                 "DBClusterIdentifier": endpoint.cluster,
@@ -131,10 +160,10 @@ impl Answers<'_> {
                 "StaticMembers": only,
                 "ExcludedMembers": excluded,
             }));
-            self.add(Call::DatabaseClusterEndpoints, &endpoint.place, member);
+            self.add(Call::DatabaseClusterEndpoints, &endpoint.account_region, member);
         }
         for proxy in self.inventory.database_proxy_endpoints.values() {
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "DBProxyEndpointName": proxy.name,
                 "DBProxyEndpointArn": proxy.arn,
                 "DBProxyName": proxy.proxy,
@@ -144,7 +173,7 @@ impl Answers<'_> {
                 "VpcSecurityGroupIds": texts(&proxy.groups),
                 "Endpoint": proxy.host,
             }));
-            self.add(Call::DatabaseProxyEndpoints, &proxy.place, member);
+            self.add(Call::DatabaseProxyEndpoints, &proxy.account_region, member);
         }
         for group in self.inventory.replication_groups.values() {
             let one = |host: &String| json!({ "Address": host });
@@ -153,7 +182,7 @@ impl Answers<'_> {
             let nodes =
                 each(&group.primaries, |name| json!({"CacheClusterId": name, "CurrentRole": "primary"}));
             let shards = primaries.chain(readers).chain([json!({ "NodeGroupMembers": nodes })]);
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "ReplicationGroupId": group.name,
                 "ARN": group.arn,
                 "Status": group.status,
@@ -161,11 +190,11 @@ impl Answers<'_> {
                 "ConfigurationEndpoint": group.configuration_host.as_ref().map(one),
                 "NodeGroups": shards.collect::<Vec<_>>(),
             }));
-            self.add(Call::ReplicationGroups, &group.place, member);
+            self.add(Call::ReplicationGroups, &group.account_region, member);
         }
         for cache in self.inventory.serverless_caches.values() {
             let reader = cache.reader_host.as_ref().map(|host| json!({ "Address": host }));
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "ServerlessCacheName": cache.name,
                 "ARN": cache.arn,
                 "Engine": cache.engine,
@@ -175,14 +204,15 @@ impl Answers<'_> {
                 "Endpoint": endpoint(cache.host.as_ref(), cache.port),
                 "ReaderEndpoint": reader,
             }));
-            self.add(Call::ServerlessCaches, &cache.place, member);
+            self.add(Call::ServerlessCaches, &cache.account_region, member);
         }
     }
 
     fn containers(&mut self) {
-        let mut clusters: BTreeSet<(Place, &String)> = BTreeSet::new();
+        let mut clusters: BTreeSet<(AccountRegion, &String)> = BTreeSet::new();
         for service in self.inventory.container_services.values() {
-            clusters.extend(service.cluster.iter().map(|cluster| (unnamed(&service.place), cluster)));
+            clusters
+                .extend(service.cluster.iter().map(|cluster| (unnamed(&service.account_region), cluster)));
             let network = (service.network == TaskNetwork::AwsVpc).then(|| {
                 json!({"awsvpcConfiguration": {
                     "subnets": texts(&service.subnets),
@@ -190,39 +220,44 @@ impl Answers<'_> {
                     "assignPublicIp": if service.public { "ENABLED" } else { "DISABLED" },
                 }})
             });
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "serviceArn": service.arn,
                 "serviceName": service.name,
                 "clusterArn": service.cluster,
                 "status": service.status,
                 "networkConfiguration": network,
+                "deploymentController": {"type": match service.controller {
+                    DeploymentController::Ecs => "ECS",
+                    DeploymentController::CodeDeploy => "CODE_DEPLOY",
+                    DeploymentController::External => "EXTERNAL",
+                }},
             }));
-            self.add(Call::ContainerServices, &service.place, member);
+            self.add(Call::ContainerServices, &service.account_region, member);
         }
         for task in self.inventory.container_tasks.values() {
-            clusters.extend(task.cluster.iter().map(|cluster| (unnamed(&task.place), cluster)));
+            clusters.extend(task.cluster.iter().map(|cluster| (unnamed(&task.account_region), cluster)));
             let attachments = each(&task.interfaces, |interface| {
                 let details = json!([{"name": "networkInterfaceId", "value": interface}]);
                 json!({"type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details})
             });
-            let member = told(json!({
+            let member = without_nulls(json!({
                 "taskArn": task.arn,
                 "clusterArn": task.cluster,
                 "group": task.group,
                 "lastStatus": task.status,
                 "attachments": attachments,
             }));
-            self.add(Call::ContainerTasks, &task.place, member);
+            self.add(Call::ContainerTasks, &task.account_region, member);
         }
-        for (place, cluster) in clusters {
-            self.add(Call::ContainerClusters, &place, cluster.as_str().into());
+        for (account_region, cluster) in clusters {
+            self.add(Call::ContainerClusters, &account_region, cluster.as_str().into());
         }
     }
 }
 
 fn endpoint(host: Option<&String>, port: Option<u16>) -> Option<Value> {
     let known = host.is_some() || port.is_some();
-    known.then(|| told(json!({"Address": host, "Port": port})))
+    known.then(|| without_nulls(json!({"Address": host, "Port": port})))
 }
 
 fn groups(groups: &BTreeSet<SecurityGroupId>) -> Value {
@@ -234,5 +269,11 @@ fn subnets(subnets: &BTreeSet<SubnetId>) -> Value {
 }
 
 fn subnet_group(group: &SubnetGroup, name: &'static str) -> Value {
-    told(json!({name: group.name, "VpcId": group.vpc, "Subnets": subnets(&group.subnets)}))
+    without_nulls(json!({name: group.name, "VpcId": group.vpc, "Subnets": subnets(&group.subnets)}))
+}
+
+/// The settings that wait for the maintenance window, of which an inventory has only the names.
+fn pending(settings: &DatabaseSettings) -> Option<Value> {
+    let names = settings.pending.iter().map(|name| (name.clone(), Value::from("pending")));
+    (!settings.pending.is_empty()).then(|| Value::Object(names.collect()))
 }

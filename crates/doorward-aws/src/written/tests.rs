@@ -11,14 +11,15 @@ use doorward_core::inventory::{Call, Gap, GapSource, LoadBalancer, LoadBalancerK
 
 use super::*;
 use crate::recorded::recorded;
-use rich::{here, id, place, rich, text};
+use rich::{account_region, here, id, rich, text};
 
 /// The same inventory, with gaps in an order of their own and profiles forgotten.
 fn sorted(mut inventory: Inventory) -> Inventory {
     for gap in &mut inventory.gaps {
-        gap.place.profile = None;
+        gap.account_region.profile = None;
     }
-    let key = |gap: &Gap| (gap.place.clone(), gap.source.clone(), gap.why.clone(), gap.groups.clone());
+    let key =
+        |gap: &Gap| (gap.account_region.clone(), gap.source.clone(), gap.why.clone(), gap.groups.clone());
     inventory.gaps.sort_by_key(key);
     inventory
 }
@@ -48,9 +49,9 @@ fn same(found: &Inventory, expected: &Inventory) {
     panic!("found as well: {more:#?}\nmissing: {missing:#?}\nin all {} and {}", found.len(), expected.len());
 }
 
-fn gap(call: &str, place: Place, groups: &[&str]) -> Gap {
+fn gap(call: &str, account_region: AccountRegion, groups: &[&str]) -> Gap {
     let groups = groups.iter().map(|group| id(group)).collect();
-    Gap { source: GapSource::read(call), place, groups, why: "AccessDenied: \"no\"".into() }
+    Gap { source: GapSource::read(call), account_region, groups, why: "AccessDenied: \"no\"".into() }
 }
 
 #[test]
@@ -73,8 +74,10 @@ fn an_account_of_nothing_is_read_back() {
     let mut inventory = Inventory::default();
     inventory.vpcs.extend(rich().vpcs.into_iter().take(1));
     check(&inventory);
-    let nothing =
-        Inventory { gaps: vec![gap("the AWS configuration", Place::default(), &[])], ..Inventory::default() };
+    let nothing = Inventory {
+        gaps: vec![gap("the AWS configuration", AccountRegion::default(), &[])],
+        ..Inventory::default()
+    };
     check(&nothing);
 }
 
@@ -84,7 +87,7 @@ fn what_could_not_be_seen_is_still_not_seen() {
         let mut inventory = rich();
         inventory.gaps = vec![
             gap(call.action(), here(), &["sg-0a"]),
-            gap("the AWS configuration", place(None, Some("mars-north-1")), &[]),
+            gap("the AWS configuration", account_region(None, Some("mars-north-1")), &[]),
         ];
         // A call beside others of its kind that did answer.
         check(&inventory);
@@ -142,8 +145,8 @@ fn unseen(inventory: &mut Inventory, call: Call) {
 fn a_profile_becomes_an_account() {
     let mut live = rich();
     let vpc = live.vpcs.values_mut().next().expect("a VPC");
-    vpc.place.profile = text("prod");
-    live.gaps = vec![gap("ec2:DescribeAddresses", Place { profile: text("prod"), ..here() }, &[])];
+    vpc.account_region.profile = text("prod");
+    live.gaps = vec![gap("ec2:DescribeAddresses", AccountRegion { profile: text("prod"), ..here() }, &[])];
     let read = saved(&live);
     assert_eq!(read.vpcs, rich().vpcs);
     assert_eq!(read.gaps, [gap("ec2:DescribeAddresses", here(), &[])]);
@@ -182,7 +185,7 @@ fn what_cannot_be_written_changes_nothing() {
     assert_eq!(fs::read_to_string(&file).expect("a file"), "mine");
     for region in ["../eu-west-1", "/tmp/eu-west-1", "mars", ""] {
         let mut odd = rich();
-        odd.vpcs.values_mut().for_each(|vpc| vpc.place = place(None, Some(region)));
+        odd.vpcs.values_mut().for_each(|vpc| vpc.account_region = account_region(None, Some(region)));
         let there = folder.path().join("there");
         assert!(matches!(save(&odd, &there, true), Err(NotSaved::NotARegion(_))), "{region}");
         assert!(!there.exists());

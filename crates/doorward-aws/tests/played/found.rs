@@ -8,7 +8,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::moto::{Moto, between};
 use crate::need::{Need, trial};
-use crate::place;
+use crate::profile;
 
 const REGION: &str = "eu-west-1";
 
@@ -27,7 +27,7 @@ fn address(text: &str) -> Address {
 fn located() -> Result<(), Failed> {
     let moto: Arc<Moto> = Moto::shared();
     tokio::runtime::Runtime::new()?.block_on(async {
-        let account = place::account("moto", &moto.url(), "test", "test").await;
+        let account = profile::account("moto", &moto.url(), "test", "test").await;
         databases(&moto, &account).await;
         machines(&moto, &account).await;
         documents(&account).await;

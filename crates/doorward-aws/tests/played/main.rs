@@ -10,20 +10,13 @@
 )]
 
 mod found;
-#[path = "../../../doorward/tests/real/moto.rs"]
-#[allow(dead_code, reason = "the program's own suite asks more of it")]
-mod moto;
-#[path = "../../../doorward/tests/real/need.rs"]
-#[allow(dead_code, reason = "the program's own suite needs more")]
-mod need;
-mod place;
-#[path = "../../../doorward/tests/real/profiles.rs"]
-mod profiles;
+mod profile;
 mod stand;
 
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
+use parts::{moto, need, profiles};
 
 fn main() -> ExitCode {
     if let Some(code) = profiles::hermetic() {

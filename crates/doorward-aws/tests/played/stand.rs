@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error as Refused, Message};
 
-use crate::place;
+use crate::profile;
 
 const INSTANCE: &str = "i-0123456789abcdef0";
 
@@ -47,7 +47,7 @@ fn story(settings: Settings, tell: impl AsyncFnOnce(&Stand, Account)) -> Result<
         let key = settings.credentials[0].clone();
         let stand = Stand::start(settings).await?;
         let name = format!("stand-{number}");
-        let account = place::account(&name, &stand.api_url, &key.access_key, &key.secret).await;
+        let account = profile::account(&name, &stand.api_url, &key.access_key, &key.secret).await;
         tell(&stand, account).await;
         stand.shutdown().await;
         Ok(())
@@ -295,12 +295,12 @@ async fn echo() -> SocketAddr {
 
 fn tunnel() -> Result<(), Failed> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let place = runtime.block_on(echo());
+    let profile = runtime.block_on(echo());
     let endpoint = session_agent::ConnectEndpoint {
         id: "eice-0a1b2c3d4e5f60718".into(),
         vpc: "vpc-1".into(),
         subnet: "subnet-1".into(),
-        places: BTreeMap::from([(("10.0.1.7".to_owned(), 22), place)]),
+        places: BTreeMap::from([(("10.0.1.7".to_owned(), 22), profile)]),
     };
     let settings = Settings { endpoints: vec![endpoint], ..Settings::default() };
     story(settings, async |stand, account| {

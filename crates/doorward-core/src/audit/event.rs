@@ -12,14 +12,11 @@ use crate::policy::Person;
 /// Something that happened: when, by whom, from where, and what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When.
     pub at: Timestamp,
-    /// By whom.
     pub who: Who,
     /// The address they came from, where they came over a network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<IpAddr>,
-    /// What.
     #[serde(flatten)]
     pub what: What,
 }
@@ -85,7 +82,7 @@ impl fmt::Display for Login {
             None => write!(f, "uid {}", self.uid)?,
         }
         match &self.sudo {
-            Some(sudo) => write!(f, ", by sudo of {sudo}"),
+            Some(sudo) => write!(f, ", SUDO_USER={sudo}"),
             None => Ok(()),
         }
     }

@@ -15,11 +15,11 @@ use lately::Lately;
 use rows::{Before, Rows};
 
 pub use lately::EndedLately;
-pub use rows::{KEPT_AFTER_EXPIRY, UntoldRow};
+pub use rows::{KEPT_AFTER_EXPIRY, TableRowMismatch};
 
 /// Why a row is not believed, said of the grant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Untold {
+pub enum RowMismatch {
     /// Nobody opened it, or it is long over.
     #[error("no entry of the audit log says that it is open or requested")]
     Unknown,
@@ -44,7 +44,7 @@ pub enum Untold {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Told {
+struct LastEntry {
     seq: u64,
     /// Of the row; none where an early version did not say.
     state: Option<Hash>,
@@ -64,9 +64,9 @@ const ALARMS: usize = 20;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ledger {
     head: Head,
-    grants: BTreeMap<GrantId, Told>,
+    grants: BTreeMap<GrantId, LastEntry>,
     #[serde(skip)]
-    recent: VecDeque<(u64, GrantId, Option<Told>)>,
+    recent: VecDeque<(u64, GrantId, Option<LastEntry>)>,
     rows: Rows,
     lately: Lately,
     /// The first entry of which a recent change may be missing.
@@ -75,6 +75,7 @@ pub struct Ledger {
     /// The last entry that sealed what came before it.
     sealed: u64,
     alarms: Vec<String>,
+    log_alarm: Option<String>,
 }
 
 impl Default for Ledger {
@@ -88,6 +89,7 @@ impl Default for Ledger {
             from: 0,
             sealed: 0,
             alarms: Vec::new(),
+            log_alarm: None,
         }
     }
 }
@@ -96,7 +98,7 @@ impl Default for Ledger {
 #[derive(Debug)]
 pub struct Earlier<'a> {
     ledger: &'a Ledger,
-    otherwise: BTreeMap<&'a GrantId, Option<Told>>,
+    otherwise: BTreeMap<&'a GrantId, Option<LastEntry>>,
     rows: Before<'a>,
 }
 
@@ -109,6 +111,11 @@ impl Ledger {
     /// What was found wrong and nobody accepted since, in words.
     pub fn alarms(&self) -> &[String] {
         &self.alarms
+    }
+
+    /// That the audit log itself was found altered and nobody accepted it since, in the words of the first such alarm.
+    pub fn log_alarm(&self) -> Option<&str> {
+        self.log_alarm.as_deref()
     }
 
     /// As text, for [`Self::restored`].
@@ -164,34 +171,38 @@ impl Ledger {
             What::LogSealed { grants, .. } => {
                 self.sealed = seq;
                 self.alarms.clear();
+                self.log_alarm = None;
                 let before: Vec<GrantId> = self.grants.keys().cloned().collect();
                 for id in before {
                     self.set(seq, &id, None);
                 }
                 for (id, state) in grants {
-                    self.set(seq, id, Some(Told { seq, state: Some(*state), over: false }));
+                    self.set(seq, id, Some(LastEntry { seq, state: Some(*state), over: false }));
                 }
             }
-            What::LogAlarm { found } => {
+            What::LogAlarm { found, log } => {
+                if *log {
+                    self.log_alarm.get_or_insert_with(|| found.join("; "));
+                }
                 let room = ALARMS.saturating_sub(self.alarms.len());
                 let new = found.iter().filter(|found| !self.alarms.contains(found));
                 let new: Vec<String> = new.take(room).cloned().collect();
                 self.alarms.extend(new);
             }
             What::Ended { grant, .. } => {
-                self.set(seq, grant, Some(Told { seq, state: entry.line.state, over: true }));
+                self.set(seq, grant, Some(LastEntry { seq, state: entry.line.state, over: true }));
             }
             what => {
                 if let (Some(grant), Some(state)) = (what.grant(), entry.line.state) {
-                    self.set(seq, grant, Some(Told { seq, state: Some(state), over: false }));
+                    self.set(seq, grant, Some(LastEntry { seq, state: Some(state), over: false }));
                 }
             }
         }
     }
 
-    fn set(&mut self, seq: u64, id: &GrantId, told: Option<Told>) {
-        let before = match told {
-            Some(told) => self.grants.insert(id.clone(), told),
+    fn set(&mut self, seq: u64, id: &GrantId, last: Option<LastEntry>) {
+        let before = match last {
+            Some(last) => self.grants.insert(id.clone(), last),
             None => self.grants.remove(id),
         };
         self.recent.push_back((seq, id.clone(), before));
@@ -204,7 +215,7 @@ impl Ledger {
 
     /// Forgets ended grants whose rules are known to be gone.
     pub fn forget(&mut self, gone: impl Fn(&GrantId) -> bool) {
-        self.grants.retain(|id, told| !told.over || !gone(id));
+        self.grants.retain(|id, last| !last.over || !gone(id));
     }
 
     /// How many grants it holds, ended ones included.
@@ -231,16 +242,16 @@ impl Ledger {
 }
 
 impl<'a> Earlier<'a> {
-    fn told(&self, id: &GrantId) -> Option<Told> {
+    fn last(&self, id: &GrantId) -> Option<LastEntry> {
         match self.otherwise.get(id) {
-            Some(told) => *told,
+            Some(last) => *last,
             None => self.ledger.grants.get(id).copied(),
         }
     }
 
     /// Whether the record tells of a grant that is open, waits, or has ended and is not settled.
     pub fn knows(&self, id: &GrantId) -> bool {
-        self.told(id).is_some()
+        self.last(id).is_some()
     }
 
     /// Ended grants that are held and are not among these, each with whether its row should be there.
@@ -249,42 +260,42 @@ impl<'a> Earlier<'a> {
             .ledger
             .grants
             .iter()
-            .filter(|(id, told)| told.over && !self.otherwise.contains_key(id) && !held(id));
-        over.map(|(id, told)| (id.clone(), told.state.is_some())).collect()
+            .filter(|(id, last)| last.over && !self.otherwise.contains_key(id) && !held(id));
+        over.map(|(id, last)| (id.clone(), last.state.is_some())).collect()
     }
 
     /// Whether a row is what the record says: its text, and whether it says that the grant has ended.
     ///
     /// One that ended and is no longer held here opens nothing, and may have ended before there was a key.
-    pub fn check(&self, id: &GrantId, row: &str, ended: bool) -> Result<(), Untold> {
+    pub fn check(&self, id: &GrantId, row: &str, ended: bool) -> Result<(), RowMismatch> {
         let state = || Hash::of(row.as_bytes());
-        match self.told(id) {
+        match self.last(id) {
             None if ended => Ok(()),
-            None => Err(Untold::Unknown),
-            Some(told) if told.over && !ended => Err(Untold::Over { seq: told.seq }),
-            Some(Told { over: true, state: None, .. }) => Ok(()),
-            Some(told) if told.over == ended && told.state == Some(state()) => Ok(()),
-            Some(told) => Err(Untold::Otherwise { seq: told.seq }),
+            None => Err(RowMismatch::Unknown),
+            Some(last) if last.over && !ended => Err(RowMismatch::Over { seq: last.seq }),
+            Some(LastEntry { over: true, state: None, .. }) => Ok(()),
+            Some(last) if last.over == ended && last.state == Some(state()) => Ok(()),
+            Some(last) => Err(RowMismatch::Otherwise { seq: last.seq }),
         }
     }
 
     /// The grants that are open or wait by the record and are not among these.
-    pub fn gone(&self, held: impl Fn(&GrantId) -> bool) -> Vec<(GrantId, Untold)> {
+    pub fn gone(&self, held: impl Fn(&GrantId) -> bool) -> Vec<(GrantId, RowMismatch)> {
         let now = self.ledger.grants.iter().filter(|(id, _)| !self.otherwise.contains_key(id));
-        let now = now.map(|(id, told)| (id, *told));
-        let then = self.otherwise.iter().filter_map(|(id, told)| Some((*id, (*told)?)));
-        let missing = now.chain(then).filter(|(id, told)| !told.over && !held(id));
-        missing.map(|(id, told)| (id.clone(), Untold::Gone { seq: told.seq })).collect()
+        let now = now.map(|(id, last)| (id, *last));
+        let then = self.otherwise.iter().filter_map(|(id, last)| Some((*id, (*last)?)));
+        let missing = now.chain(then).filter(|(id, last)| !last.over && !held(id));
+        missing.map(|(id, last)| (id.clone(), RowMismatch::Gone { seq: last.seq })).collect()
     }
 
     /// Whether a row beside the grants is what the record says of it.
-    pub fn check_row(&self, table: Table, key: &str, state: Hash) -> Result<(), UntoldRow> {
+    pub fn check_row(&self, table: Table, key: &str, state: Hash) -> Result<(), TableRowMismatch> {
         self.ledger.rows.check(&self.rows, table, key, state)
     }
 
     /// The entry that tells of such a row, where there should be one.
     pub fn row(&self, table: Table, key: &str) -> Option<u64> {
-        self.ledger.rows.told(&self.rows, table, key).map(|told| told.seq)
+        self.ledger.rows.coverage(&self.rows, table, key).map(|last| last.seq)
     }
 
     /// Rows of a table that should be there now and are not among these, each with the entry that tells of it; of keys
@@ -301,8 +312,8 @@ impl<'a> Earlier<'a> {
 
     /// The states of the grants that are open or wait, for an entry that seals the record.
     pub fn open(&self) -> BTreeMap<GrantId, Hash> {
-        let open = self.ledger.grants.iter().filter(|(_, told)| !told.over);
-        open.filter_map(|(id, told)| Some((id.clone(), told.state?))).collect()
+        let open = self.ledger.grants.iter().filter(|(_, last)| !last.over);
+        open.filter_map(|(id, last)| Some((id.clone(), last.state?))).collect()
     }
 }
 

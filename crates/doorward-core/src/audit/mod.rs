@@ -18,7 +18,7 @@ pub use authentic::{Authenticator, Sealed, Whole};
 pub use broken::Broken;
 pub use event::{Event, Login, Who};
 pub use hash::{Hash, Head, NotAHash, NotAHead};
-pub use ledger::{Earlier, EndedLately, KEPT_AFTER_EXPIRY, Ledger, Untold, UntoldRow};
+pub use ledger::{Earlier, EndedLately, KEPT_AFTER_EXPIRY, Ledger, RowMismatch, TableRowMismatch};
 pub use row::{Left, RowLeft, Table};
 pub use said::Said;
 pub use verifier::{Contained, Entry, Verifier};

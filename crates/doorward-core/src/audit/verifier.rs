@@ -13,7 +13,6 @@ pub struct Verifier {
 /// A line that was read, with what its text bears beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The line.
     pub line: Line,
     /// Its number and its hash.
     pub head: Head,

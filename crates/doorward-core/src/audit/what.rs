@@ -13,7 +13,6 @@ use crate::policy::{FirewallName, Person, TargetName, Transport};
 /// A request that was approved, and that extended a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovedRequest {
-    /// Which request.
     pub request: GrantId,
     /// Whose it was.
     pub person: Person,
@@ -26,10 +25,7 @@ pub struct ApprovedRequest {
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum What {
     /// The server started.
-    Started {
-        /// Its version.
-        version: String,
-    },
+    Started { version: String },
     /// The policy was read, first or again.
     PolicyRead {
         /// SHA-256 of the three files.
@@ -61,11 +57,8 @@ pub enum What {
     },
     /// A grant was opened.
     Opened {
-        /// Which.
         grant: GrantId,
-        /// To what.
         target: TargetName,
-        /// By which way.
         transport: Transport,
         /// The addresses it admits.
         source: Cidr,
@@ -82,7 +75,6 @@ pub enum What {
     },
     /// A grant got a later end.
     Extended {
-        /// Which.
         grant: GrantId,
         /// Its new end.
         until: Timestamp,
@@ -95,9 +87,7 @@ pub enum What {
     },
     /// A grant was asked for and waits.
     Asked {
-        /// Which.
         grant: GrantId,
-        /// To what.
         target: TargetName,
         /// For how long, in seconds.
         seconds: i64,
@@ -107,9 +97,7 @@ pub enum What {
     },
     /// A request that waits was changed: whoever approves it approves this.
     RequestChanged {
-        /// Which.
         grant: GrantId,
-        /// To what.
         target: TargetName,
         /// The addresses that it would admit.
         source: Cidr,
@@ -127,9 +115,7 @@ pub enum What {
         grant: GrantId,
         /// The grant with the old address, which has ended.
         before: GrantId,
-        /// Whose.
         person: Person,
-        /// To what.
         target: TargetName,
         /// By which transport.
         transport: Transport,
@@ -151,22 +137,15 @@ pub enum What {
         why: Vec<String>,
     },
     /// A grant ended.
-    Ended {
-        /// Which.
-        grant: GrantId,
-        /// How.
-        how: Ending,
-    },
+    Ended { grant: GrantId, how: Ending },
     /// Rules were added to a firewall.
     RulesAdded {
-        /// Which firewall.
         firewall: FirewallName,
         /// Which rules, and why each.
         rules: Vec<String>,
     },
     /// Rules were taken from a firewall.
     RulesRemoved {
-        /// Which firewall.
         firewall: FirewallName,
         /// Which rules, and why each stood.
         rules: Vec<String>,
@@ -175,28 +154,17 @@ pub enum What {
     },
     /// Rules were not as Doorward had left them, and were put right.
     DriftRighted {
-        /// Which firewall.
         firewall: FirewallName,
         /// What was wrong, in words.
         found: Vec<String>,
     },
     /// A firewall could not be brought to what is wanted. Recorded when it begins, not at each pass.
-    FirewallFailed {
-        /// Which firewall.
-        firewall: FirewallName,
-        /// Why.
-        why: String,
-    },
+    FirewallFailed { firewall: FirewallName, why: String },
     /// A firewall that had failed is as wanted again.
-    FirewallRecovered {
-        /// Which firewall.
-        firewall: FirewallName,
-    },
+    FirewallRecovered { firewall: FirewallName },
     /// What carries a grant was opened: a session, a tunnel, a connection of SSH.
     TransportOpened {
-        /// Whose way.
         grant: GrantId,
-        /// By which way.
         transport: Transport,
         /// What AWS calls it, where it has a name there: a session's id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,9 +172,7 @@ pub enum What {
     },
     /// What carries a grant was lost and is there again.
     TransportReconnected {
-        /// Whose way.
         grant: GrantId,
-        /// By which way.
         transport: Transport,
         /// What AWS calls it; another than before where it could not be resumed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,9 +182,7 @@ pub enum What {
     },
     /// What carried a grant is closed.
     TransportClosed {
-        /// Whose way.
         grant: GrantId,
-        /// By which way.
         transport: Transport,
         /// What AWS calls it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,7 +198,6 @@ pub enum What {
     SessionEnded {
         /// Whose way it was.
         grant: GrantId,
-        /// By which way.
         transport: Transport,
         /// What AWS calls it.
         session: String,
@@ -244,14 +207,15 @@ pub enum What {
     /// Sessions of grants that are over could not be looked for or not be ended. Recorded when it begins, not at each pass.
     SessionsFailed {
         /// Through which profile and Region.
-        place: String,
-        /// Why.
+        #[serde(rename = "place")]
+        account_region: String,
         why: String,
     },
     /// Where that had failed, no session has outlived its grant any more.
     SessionsRecovered {
         /// Through which profile and Region.
-        place: String,
+        #[serde(rename = "place")]
+        account_region: String,
     },
     /// Credentials were vended for a grant.
     CredentialsVended {
@@ -264,14 +228,12 @@ pub enum What {
     CredentialsDenied {
         /// The role's ARN.
         role: String,
-        /// Whose.
         grants: Vec<GrantId>,
     },
     /// The credentials of grants that were revoked could not be denied. Recorded when it begins, not at each pass.
     CredentialsNotDenied {
         /// The role's ARN.
         role: String,
-        /// Why.
         why: String,
         /// Until when they can open sessions.
         until: Timestamp,
@@ -287,6 +249,9 @@ pub enum What {
     LogAlarm {
         /// What, in words.
         found: Vec<String>,
+        /// Whether the audit log itself was altered: then it is not trusted until an operator accepts it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        log: bool,
     },
     /// The record was sealed as it stood: because it was begun before there was a key, or because an operator accepted
     /// what was found wrong with it.

@@ -29,14 +29,14 @@ impl fmt::Display for What {
                 write!(f, "loaded the policy {}", digest.get(..12).unwrap_or(digest))
             }
             Self::PolicyUnreadable { mistakes } => {
-                write!(f, "kept the last valid policy: the new one has {mistakes} errors")
+                write!(f, "kept the last valid policy: the new one has {}", counted(mistakes, "error"))
             }
             Self::SignedIn => f.write_str("signed in"),
             Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
             Self::SignedOut => f.write_str("signed out"),
             Self::SessionRevoked { session } => write!(f, "ended the sign-in session {session}"),
             Self::PasswordChanged { sessions } => {
-                write!(f, "changed their own password, which ended {sessions} other sessions")
+                write!(f, "changed their own password, which ended {}", counted(sessions, "other session"))
             }
             Self::Opened { grant, target, transport, source, until, reason, because: _, person } => {
                 let until = whole_seconds(until);
@@ -71,7 +71,7 @@ impl fmt::Display for What {
             Self::RulesAdded { firewall, rules } => write!(f, "added to {firewall}: {}", rules.join(", ")),
             Self::RulesRemoved { firewall, rules, cut } => {
                 write!(f, "removed from {firewall}: {}", rules.join(", "))?;
-                if *cut > 0 { write!(f, "; cut {cut} open connections") } else { Ok(()) }
+                if *cut > 0 { write!(f, "; cut {}", counted(cut, "open connection")) } else { Ok(()) }
             }
             Self::DriftRighted { firewall, found } => write!(f, "corrected {firewall}: {}", found.join(", ")),
             Self::FirewallFailed { firewall, why } => {
@@ -95,11 +95,11 @@ impl fmt::Display for What {
             Self::SessionEnded { grant, transport, session, target } => {
                 write!(f, "ended the session {session} to {target}: {grant} by {transport} has ended")
             }
-            Self::SessionsFailed { place, why } => {
-                write!(f, "could not end the sessions of ended grants in {place}: {why}")
+            Self::SessionsFailed { account_region, why } => {
+                write!(f, "could not end the sessions of ended grants in {account_region}: {why}")
             }
-            Self::SessionsRecovered { place } => {
-                write!(f, "can end the sessions of ended grants in {place} again")
+            Self::SessionsRecovered { account_region } => {
+                write!(f, "can end the sessions of ended grants in {account_region} again")
             }
             Self::CredentialsVended { grant, until } => {
                 write!(f, "vended credentials for {grant} until {until}")
@@ -116,7 +116,10 @@ impl fmt::Display for What {
             }
             Self::RecordRead => f.write_str("read the audit log"),
             Self::RowsNoted { noted } => write!(f, "noted {noted}"),
-            Self::LogAlarm { found } => write!(f, "found the store altered: {}", found.join("; ")),
+            Self::LogAlarm { found, log } => {
+                let what = if *log { "audit log" } else { "store" };
+                write!(f, "found the {what} altered: {}", found.join("; "))
+            }
             Self::LogSealed { sealed, found, .. } => {
                 write!(f, "accepted the audit log as it was at {}", sealed.get(..16).unwrap_or(sealed))?;
                 if found.is_empty() { Ok(()) } else { write!(f, ", although: {}", found.join("; ")) }
@@ -125,10 +128,34 @@ impl fmt::Display for What {
     }
 }
 
+/// `1 error`, `2 errors`.
+fn counted<N: fmt::Display + PartialEq + From<u8>>(number: &N, one: &str) -> String {
+    let plural = if *number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::Person;
+
+    #[test]
+    fn numbers_are_of_their_nouns() {
+        let check = |what: What, expected: &str| assert_eq!(what.to_string(), expected);
+        let unreadable = |mistakes| What::PolicyUnreadable { mistakes };
+        check(unreadable(1), "kept the last valid policy: the new one has 1 error");
+        check(unreadable(2), "kept the last valid policy: the new one has 2 errors");
+        let changed = |sessions| What::PasswordChanged { sessions };
+        check(changed(1), "changed their own password, which ended 1 other session");
+        check(changed(0), "changed their own password, which ended 0 other sessions");
+        let removed = |cut| What::RulesRemoved {
+            firewall: "front".parse().expect("a name"),
+            rules: vec!["tcp/443".into()],
+            cut,
+        };
+        check(removed(1), "removed from front: tcp/443; cut 1 open connection");
+        check(removed(3), "removed from front: tcp/443; cut 3 open connections");
+    }
 
     fn opened(more: &str) -> What {
         let text = format!(

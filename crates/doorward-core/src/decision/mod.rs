@@ -12,6 +12,7 @@ use crate::policy::{
 
 mod held;
 mod limits;
+mod opens;
 mod reason;
 mod relocate;
 mod source;
@@ -21,6 +22,7 @@ mod unapproved;
 
 pub use held::extends;
 pub use limits::check as within_limits;
+pub use opens::{Differs, NotSeen, Seen, is_as_seen, opens, seen};
 pub use reason::{Most, Reason, Refusal, readable_reason};
 pub use relocate::{Relocation, There, admissible, relocate};
 use source::source;
@@ -56,7 +58,6 @@ pub struct Request {
     pub transport: Option<Transport>,
     /// For how long from now; none: as the policy says is usual.
     pub lasts: Option<SignedDuration>,
-    /// Why.
     pub reason: Option<String>,
 }
 
@@ -74,7 +75,6 @@ pub struct Past<'a> {
 pub enum Decision {
     /// Here it is: a new grant, or the one that was held with a later end.
     Granted {
-        /// The grant.
         grant: Grant,
         /// What allows it.
         reasons: Vec<Reason>,
@@ -234,12 +234,11 @@ pub fn decide(
             }
             reasons.push(Reason::Approval { from: from.clone() });
             let seconds = until.duration_since(now).as_secs();
+            let opens = Some(opens::digest(policy, target, transport, seconds));
+            let life = Life::Waiting { asked: now, seconds, from, revision: 0, opens };
             let grant = match waiting {
-                Some(waiting) => change(waiting, source, reason, seconds, from, now),
-                None => {
-                    let life = Life::Waiting { asked: now, seconds, from, revision: 0 };
-                    mint(request, transport, source, reason, life)
-                }
+                Some(waiting) => change(waiting, source, reason, life),
+                None => mint(request, transport, source, reason, life),
             };
             return Decision::NeedsApproval { grant, reasons };
         }
@@ -247,7 +246,9 @@ pub fn decide(
     let life = Life::Open { since, until, approved_by, approved_at };
     let grant = match held {
         Some(held) => {
-            reasons.push(Reason::Extended { grant: held.id().clone() });
+            if held.until().is_some_and(|before| until > before) {
+                reasons.push(Reason::Extended { grant: held.id().clone() });
+            }
             held.with_life(life).with_reason(reason)
         }
         None => {
@@ -257,7 +258,8 @@ pub fn decide(
             if let Some(Err(refusal)) = limits {
                 return Decision::Refused { reasons: vec![refusal] };
             }
-            mint(request, transport, source, reason, life)
+            let behind = unapproved::behind(past, &request.person, now);
+            mint(request, transport, source, reason, life).with_behind(behind)
         }
     };
     Decision::Granted { grant, reasons }
@@ -291,24 +293,22 @@ fn waiting<'a>(
 }
 
 /// A request that waits, as it is asked for now. Asked for again as it is, it stays as it is: nobody looks at it twice.
-fn change(
-    waiting: &Grant,
-    source: Cidr,
-    reason: Option<String>,
-    seconds: i64,
-    from: Vec<Group>,
-    now: Timestamp,
-) -> Grant {
+fn change(waiting: &Grant, source: Cidr, reason: Option<String>, life: Life) -> Grant {
     let changed = waiting.with_source(source).with_reason(reason);
-    let same = match waiting.life() {
-        Life::Waiting { seconds: before, .. } => *before == seconds && changed == *waiting,
-        Life::Open { .. } | Life::Ended { .. } => false,
+    let (
+        Life::Waiting { seconds: before, opens: opened, .. },
+        Life::Waiting { asked, seconds, from, opens, .. },
+    ) = (waiting.life(), life)
+    else {
+        return waiting.clone();
     };
-    if same {
+    // An earlier version did not note what it opens.
+    let opens_the_same = opened.is_none() || *opened == opens;
+    if *before == seconds && opens_the_same && changed == *waiting {
         return waiting.clone();
     }
     let revision = waiting.revision().saturating_add(1);
-    changed.with_life(Life::Waiting { asked: now, seconds, from, revision })
+    changed.with_life(Life::Waiting { asked, seconds, from, revision, opens })
 }
 
 /// Decides what becomes of a request that waits, once somebody has approved it: the grant that its person holds already
@@ -342,9 +342,9 @@ pub fn approve(
     if let Err(refusal) = transport(policy, target, Some(grant.transport())) {
         return refused(refusal);
     }
-    // The policy may have become stricter while the request waited.
-    let lasts = SignedDuration::from_secs(*seconds).min(target.lasts.at_most);
-    let Ok(until) = now.checked_add(lasts) else { return refused(Refusal::TooShort) };
+    let Ok(until) = now.checked_add(opens::lasts(target, *seconds)) else {
+        return refused(Refusal::TooShort);
+    };
     let held = held::extends(grant, unfinished, now);
     if held.is_none()
         && let Err(refusal) =

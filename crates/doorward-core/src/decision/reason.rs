@@ -17,32 +17,15 @@ use crate::text::{is_blank, is_disruptive};
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Reason {
     /// The person is in a group of the target's.
-    Member {
-        /// Which group.
-        group: Group,
-    },
+    Member { group: Group },
     /// Whose grant it is is in a group of the target's, said to others than them.
-    Holder {
-        /// Who.
-        person: Person,
-        /// Which group.
-        group: Group,
-    },
+    Holder { person: Person, group: Group },
     /// The policy permits the transport.
-    Permitted {
-        /// Which.
-        transport: Transport,
-    },
+    Permitted { transport: Transport },
     /// The grant that was held already goes on.
-    Extended {
-        /// Which.
-        grant: GrantId,
-    },
+    Extended { grant: GrantId },
     /// It needs to be agreed to, by one of these groups.
-    Approval {
-        /// Which.
-        from: Vec<Group>,
-    },
+    Approval { from: Vec<Group> },
     /// What was held without approval before counts too.
     HeldBefore {
         /// How long it was held, in words.
@@ -54,7 +37,6 @@ pub enum Reason {
     },
     /// It was agreed to.
     Approved {
-        /// By whom.
         by: Person,
         /// The group that lets them approve.
         group: Option<Group>,
@@ -109,7 +91,6 @@ pub enum Refusal {
     NotYours {
         /// Who asked.
         person: Person,
-        /// For what.
         target: TargetName,
         /// A target of nearly that name that they may open.
         meant: Option<TargetName>,
@@ -117,7 +98,6 @@ pub enum Refusal {
     /// Not permitted, or the target has no place where it could be enforced.
     #[error("the policy does not allow `{transport}` for `{target}`; it allows {permitted}")]
     Transport {
-        /// For what.
         target: TargetName,
         /// What was asked.
         transport: Transport,
@@ -126,17 +106,12 @@ pub enum Refusal {
     },
     /// No port, so nothing to admit.
     #[error("the policy names no port for `{target}`, so there is nothing to open")]
-    NoPorts {
-        /// For what.
-        target: TargetName,
-    },
+    NoPorts { target: TargetName },
     /// Zero, or less.
     #[error("a grant has to last at least a second")]
     TooShort,
-    /// Too long.
     #[error("`{target}` may be open for at most {most} at a time, and this would be {asked}")]
     TooLong {
-        /// For what.
         target: TargetName,
         /// The most, in words.
         most: String,
@@ -152,7 +127,6 @@ pub enum Refusal {
         until.strftime("%Y-%m-%d %H:%M:%S UTC")
     )]
     NothingLeft {
-        /// Which.
         grant: GrantId,
         /// Its end.
         until: Timestamp,
@@ -161,10 +135,7 @@ pub enum Refusal {
     },
     /// No reason was given.
     #[error("`{target}` needs a reason")]
-    NoReason {
-        /// For what.
-        target: TargetName,
-    },
+    NoReason { target: TargetName },
     /// It could not be shown in a line: in a list, in a terminal, in the record.
     #[error(
         "a reason is one line of at most {LONGEST_REASON} characters, without control characters and bidirectional overrides"
@@ -172,31 +143,19 @@ pub enum Refusal {
     UnreadableReason,
     /// Not theirs, and they operate nothing.
     #[error("{grant} does not belong to `{person}`, who is not an operator")]
-    NotYourGrant {
-        /// Who.
-        person: Person,
-        /// Which.
-        grant: GrantId,
-    },
+    NotYourGrant { person: Person, grant: GrantId },
     /// Somebody else's, and only its person can have it admit another address.
     #[error("{grant} is not `{person}`'s, and only its own person can move it to another address")]
-    OnlyItsPersonMoves {
-        /// Who.
-        person: Person,
-        /// Which.
-        grant: GrantId,
-    },
+    OnlyItsPersonMoves { person: Person, grant: GrantId },
     /// Not one whom the policy asks.
     #[error("`{person}` may not approve or deny {grant}")]
-    NotAnApprover {
-        /// Who.
-        person: Person,
-        /// Which.
-        grant: GrantId,
-    },
+    NotAnApprover { person: Person, grant: GrantId },
     /// Nobody answers for themselves.
     #[error("nobody may approve their own request")]
     OwnRequest,
+    /// Their own, which is withdrawn and not denied.
+    #[error("nobody may deny their own request")]
+    OwnDenial { grant: GrantId },
     /// Who they are was not proved, and an answer counts only from a person who did.
     #[error(
         "it is not proven that you are `{person}`: a name that is only claimed with `--as` cannot approve or deny requests"
@@ -207,20 +166,13 @@ pub enum Refusal {
     },
     /// It is over, or was never asked.
     #[error("{grant} does not wait for approval")]
-    NotWaiting {
-        /// Which.
-        grant: GrantId,
-    },
+    NotWaiting { grant: GrantId },
     /// Not an operator.
     #[error("`{person}` is not an operator")]
-    NotAnOperator {
-        /// Who.
-        person: Person,
-    },
+    NotAnOperator { person: Person },
     /// No person comes from there (IANA's special-purpose registries).
     #[error("`{address}` cannot be the address of a client: it is {is}")]
     NoAddress {
-        /// Which.
         address: IpAddr,
         /// What it is, in words.
         is: String,
@@ -228,7 +180,6 @@ pub enum Refusal {
     /// People may come from there where the policy says so, and it does not.
     #[error("`{address}` is {is}, and the policy does not list `{network}` in `special-networks`")]
     NotListed {
-        /// Which.
         address: IpAddr,
         /// What it is, in words.
         is: String,
@@ -238,7 +189,6 @@ pub enum Refusal {
     /// A grant that has lived for longer than the policy allows without an approval.
     #[error("`{target}` needs an approval to be open for longer than {above}, and there is none")]
     Unapproved {
-        /// To what.
         target: TargetName,
         /// The most without one, in words.
         above: String,
@@ -263,14 +213,10 @@ pub enum Refusal {
     },
     /// It is over, or waits.
     #[error("{grant} is not open")]
-    NotOpen {
-        /// Which.
-        grant: GrantId,
-    },
+    NotOpen { grant: GrantId },
     /// It has no address that could be moved.
     #[error("{grant} uses the transport `{transport}`, which admits no address")]
     NoAddressAdmitted {
-        /// Which.
         grant: GrantId,
         /// By what.
         transport: Transport,
@@ -278,7 +224,6 @@ pub enum Refusal {
     /// It was moved as often as the policy allows.
     #[error("{grant} was moved {most} times, the most that the policy allows")]
     MovedTooOften {
-        /// Which.
         grant: GrantId,
         /// How often.
         most: u32,
@@ -361,6 +306,7 @@ impl Refusal {
             Self::OwnRequest | Self::NotAnApprover { .. } => {
                 "somebody in a group that `approval` of the target names has to approve or deny it".into()
             }
+            Self::OwnDenial { grant } => format!("withdraw it with `doorward close {grant}`"),
             Self::NoPorts { .. } => "an operator has to add its ports to the policy".into(),
             Self::NotListed { network, .. } => format!(
                 "if clients have such addresses, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
@@ -404,22 +350,11 @@ pub enum Most {
     /// A person's grants.
     Person,
     /// A person's grants to a target.
-    PersonAndTarget {
-        /// Which.
-        target: TargetName,
-    },
+    PersonAndTarget { target: TargetName },
     /// Everybody's grants to a target.
-    Target {
-        /// Which.
-        target: TargetName,
-    },
+    Target { target: TargetName },
     /// The grants of another person than the one who is told, all or those to a target.
-    Another {
-        /// Who.
-        person: Person,
-        /// Which.
-        target: Option<TargetName>,
-    },
+    Another { person: Person, target: Option<TargetName> },
 }
 
 impl fmt::Display for Most {

@@ -10,6 +10,7 @@ use crate::net::Cidr;
 use crate::policy::{People, Person, Policy, TargetName, Transport};
 
 /// What becomes of a grant whose person's address has changed.
+#[expect(clippy::large_enum_variant, reason = "it is decided once a request, and taken apart at once")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Relocation {
     /// It admits the address already.
@@ -22,10 +23,7 @@ pub enum Relocation {
         after: There,
     },
     /// No, for this reason.
-    Refused {
-        /// Which.
-        reason: Refusal,
-    },
+    Refused { reason: Refusal },
 }
 
 /// What admits the new address.

@@ -85,7 +85,7 @@ fn block(address: IpAddr) -> Option<Cidr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::Place;
+    use crate::inventory::AccountRegion;
 
     fn grants(listed: &[&str]) -> GrantDefaults {
         GrantDefaults {
@@ -102,7 +102,7 @@ mod tests {
 
     fn group() -> Firewall {
         let group = "sg-0a1b2c3d4e5f60718".parse().expect("an id");
-        let at = Place { profile: None, region: None, account: None };
+        let at = AccountRegion { profile: None, region: None, account: None };
         firewall(Enforcement::SecurityGroup { group, at, vpc: None })
     }
 

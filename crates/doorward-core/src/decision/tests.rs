@@ -1,5 +1,8 @@
 //! The decision, tried: each reason against, the limits, who may answer, and what random askers get.
 
+mod clock;
+mod told;
+
 use jiff::ToSpan;
 use proptest::prelude::*;
 
@@ -540,6 +543,26 @@ fn closing_and_opening_again_gets_round_no_approval() {
 }
 
 #[test]
+fn a_network_that_the_target_lies_in_gets_round_no_approval() {
+    let address: crate::policy::Address = "10.0.0.7".parse().expect("an address");
+    for (address, waits) in [(address, true), ("10.1.0.7".parse().expect("an address"), false)] {
+        let mut day = Day::new();
+        day.policy.targets.get_mut(&"orders-db".parse().expect("a name")).expect("a target").address =
+            address;
+        granted(day.ask(Request {
+            lasts: hours(2),
+            transport: Some(Transport::Ssh),
+            ..request("jon", "inside")
+        }));
+        day.wait(120);
+        match waits {
+            true => drop(day.waits(Request { lasts: hours(3), ..request("jon", "orders-db") })),
+            false => drop(day.opens(3)),
+        }
+    }
+}
+
+#[test]
 fn another_address_another_transport_and_another_name_are_no_other_target() {
     let other =
         |from: &str| Request { from: from.parse().expect("an address"), ..request("jon", "orders-db") };
@@ -769,6 +792,7 @@ fn a_grant_moves_with_its_end_and_its_approval() {
         how: Ending::Moved { to: fresh() },
         approved_by: Some(person("maria")),
         approved_at: None,
+        lived: None,
     };
     assert_eq!((before.id(), before.life()), (grant.id(), &moved));
     assert_eq!((after.id(), after.source().to_string().as_str()), (&fresh(), "203.0.113.99/32"));

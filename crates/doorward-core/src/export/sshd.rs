@@ -19,7 +19,6 @@ const OPERATORS: [&str; 10] =
 /// Which machine a block is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SshdOf {
-    /// The jump host.
     JumpHost,
     /// The second machine, which is reached from the jump host.
     Then,

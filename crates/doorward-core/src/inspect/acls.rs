@@ -227,7 +227,7 @@ fn of_direction(
         evidence.push("no interface that was seen is in these subnets".to_owned());
     }
     let resource = facts.of_vpc("network ACL", &acl.id, &acl.tags, &acl.vpc);
-    let gaps = facts.gaps(&[Call::NetworkAcls], &resource.place);
+    let gaps = facts.gaps(&[Call::NetworkAcls], &resource.account_region);
     let severity = match (acl.incomplete || !gaps.is_empty(), lives, people) {
         (true, _, _) => Severity::Note,
         _ if cuts.keys().all(|cut| cut.doubtful) => Severity::Note,

@@ -24,7 +24,7 @@ fn homes<'a>(facts: &Facts<'a>) -> Vec<(Subject, BTreeSet<&'a SubnetId>)> {
         id: group.name.clone(),
         kind,
         name: None,
-        place: group.place.clone(),
+        account_region: group.account_region.clone(),
     };
     let databases = inventory.database_subnet_groups.values();
     let caches = inventory.cache_subnet_groups.values();
@@ -87,7 +87,7 @@ fn way_out(facts: &Facts<'_>, resource: Subject, subnets: &BTreeSet<&SubnetId>) 
         Ok(subnet) => facts.subnet_text(&subnet),
         Err(_) => resource.to_string(),
     };
-    let gaps = facts.gaps(&[Call::RouteTables, Call::Subnets, Call::Interfaces], &resource.place);
+    let gaps = facts.gaps(&[Call::RouteTables, Call::Subnets, Call::Interfaces], &resource.account_region);
     Some(Finding {
         rule: Rule::DatabaseWayOut,
         severity,
@@ -128,19 +128,21 @@ fn public_databases(facts: &Facts<'_>, subnets: &BTreeSet<&SubnetId>) -> Vec<Str
 /// Instances and clusters in a default group; the instances of a cluster are told with it.
 fn in_default_group(facts: &Facts<'_>) -> Vec<Finding> {
     let clusters = facts.inventory.database_clusters.iter();
-    let clusters =
-        clusters.map(|((place, name), cluster)| (place, name, "database cluster", &cluster.groups));
-    let databases = facts.inventory.databases.iter().filter(|((place, _), database)| {
-        let cluster = database.cluster.as_ref().map(|cluster| (place.clone(), cluster.clone()));
+    let clusters = clusters
+        .map(|((account_region, name), cluster)| (account_region, name, "database cluster", &cluster.groups));
+    let databases = facts.inventory.databases.iter().filter(|((account_region, _), database)| {
+        let cluster = database.cluster.as_ref().map(|cluster| (account_region.clone(), cluster.clone()));
         cluster.is_none_or(|cluster| !facts.inventory.database_clusters.contains_key(&cluster))
     });
-    let databases = databases.map(|((place, name), database)| (place, name, "database", &database.groups));
+    let databases = databases
+        .map(|((account_region, name), database)| (account_region, name, "database", &database.groups));
     clusters
         .chain(databases)
-        .filter_map(|(place, name, kind, groups)| {
+        .filter_map(|(account_region, name, kind, groups)| {
             let mut groups = groups.iter().filter_map(|id| facts.inventory.groups.get(id));
             let default = groups.find(|group| group.name == "default")?;
-            let resource = Subject { id: name.clone(), kind, name: None, place: place.clone() };
+            let resource =
+                Subject { id: name.clone(), kind, name: None, account_region: account_region.clone() };
             Some(restored(facts, resource, default))
         })
         .collect()
@@ -163,7 +165,7 @@ fn restored(facts: &Facts<'_>, resource: Subject, group: &SecurityGroup) -> Find
                 .map(str::to_owned),
         )
         .collect();
-    let gaps = facts.gaps(&[Call::Interfaces], &group.place);
+    let gaps = facts.gaps(&[Call::Interfaces], &group.account_region);
     let mut evidence = vec![format!("it has {} attached", facts.group_text(&group.id))];
     evidence.extend(own.iter().cloned());
     evidence.push(match others.as_slice() {
@@ -206,7 +208,7 @@ fn one_zone(facts: &Facts<'_>) -> Vec<Finding> {
                     id: group.name.clone(),
                     kind: "database subnet group",
                     name: None,
-                    place: group.place.clone(),
+                    account_region: group.account_region.clone(),
                 },
                 of: None,
                 about: match zones.iter().next() {
@@ -226,7 +228,7 @@ fn one_zone(facts: &Facts<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, check, found, id, place};
+    use super::super::testing::{Account, account_region, check, found, id};
     use super::*;
 
     fn out(target: RouteTarget) -> Account {
@@ -314,7 +316,7 @@ mod tests {
             writer: None,
             name: "orders".into(),
             arn: None,
-            place: place(),
+            account_region: account_region(),
             status: "available".into(),
             subnet_group: None,
             groups: super::super::testing::ids(&["sg-d"]),
@@ -327,9 +329,9 @@ mod tests {
             .named("sg-d", "default", "vpc-a", &[])
             .database("orders-1", &["sg-d"])
             .change(|it| {
-                it.databases.get_mut(&(place(), "orders-1".into())).expect("there").cluster =
+                it.databases.get_mut(&(account_region(), "orders-1".into())).expect("there").cluster =
                     Some("orders".into());
-                it.database_clusters.insert((place(), "orders".into()), cluster);
+                it.database_clusters.insert((account_region(), "orders".into()), cluster);
             });
         let [finding] = found(&account, Rule::DatabaseInDefaultGroup).try_into().expect("one finding");
         assert_eq!(finding.resource.kind, "database cluster");

@@ -15,7 +15,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     }
     let carriers = facts.carriers(&group.id);
     let users: Vec<&str> = facts.users(&group.id).collect();
-    let gaps = facts.gaps(&[Call::Interfaces], &group.place);
+    let gaps = facts.gaps(&[Call::Interfaces], &group.account_region);
     let carried = !carriers.is_empty() || !users.is_empty();
     let mut evidence: Vec<String> = group.rules.keys().map(|rule| format!("rule: {rule}")).collect();
     if !carriers.is_empty() {

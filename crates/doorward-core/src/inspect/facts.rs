@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use super::Subject;
 use super::reached::{Reached, reached};
 use crate::inventory::{
-    AttachmentTarget, Call, Direction, Gap, GroupReference, Interface, Inventory, Peer, Place, ResourceRef,
-    SecurityGroup, SecurityGroupId, SubnetId, Tags, VpcId,
+    AccountRegion, AttachmentTarget, Call, Direction, Gap, GroupReference, Interface, Inventory, Peer,
+    ResourceRef, SecurityGroup, SecurityGroupId, SubnetId, Tags, VpcId,
 };
 use crate::reach::{End, Flows, Hop, PathQuery, Reachability, Role, RoleId, Selector};
 
@@ -87,16 +87,16 @@ impl<'a> Facts<'a> {
             .collect();
         let (reach, roles) = (self.reach, self.roles.clone());
         let mut inward = Vec::new();
-        reach.paths(&PathQuery::default(), &mut |way| {
-            match (&way.from, &way.to) {
-                (End::Internet, End::Role(_)) => inward.push(way),
+        reach.paths(&PathQuery::default(), &mut |path| {
+            match (&path.from, &path.to) {
+                (End::Internet, End::Role(_)) => inward.push(path),
                 (End::Role(from), End::Role(to)) => {
                     let (Some(sender), Some(receiver)) = (roles.get(from), roles.get(to)) else {
                         return ControlFlow::Continue(());
                     };
                     for group in sender.groups.intersection(&receiver.groups) {
                         let Some((id, flows)) = itself.get_key_value(group) else { continue };
-                        let passes = way.flows.and(flows);
+                        let passes = path.flows.and(flows);
                         if !passes.is_empty() {
                             let within = self.within.entry((*id, *to)).or_default();
                             within.flows = within.flows.union(&passes);
@@ -131,20 +131,25 @@ impl<'a> Facts<'a> {
         self.roles.get(&id).copied()
     }
 
-    /// Which calls of these gave no whole answer in a place.
-    pub(super) fn gaps(&self, calls: &[Call], place: &Place) -> Vec<Gap> {
-        calls.iter().filter_map(|call| self.inventory.gap(*call, place)).cloned().collect()
+    /// Which calls of these gave no whole answer in an account and Region.
+    pub(super) fn gaps(&self, calls: &[Call], account_region: &AccountRegion) -> Vec<Gap> {
+        calls.iter().filter_map(|call| self.inventory.gap(*call, account_region)).cloned().collect()
     }
 
     /// Where a VPC was seen.
-    pub(super) fn place(&self, vpc: &VpcId) -> Place {
-        self.inventory.vpcs.get(vpc).map(|vpc| vpc.place.clone()).unwrap_or_default()
+    pub(super) fn account_region(&self, vpc: &VpcId) -> AccountRegion {
+        self.inventory.vpcs.get(vpc).map(|vpc| vpc.account_region.clone()).unwrap_or_default()
     }
 
     /// A group as what a finding is about.
     pub(super) fn group(&self, group: &SecurityGroup) -> Subject {
         let name = Some(group.name.clone()).filter(|name| !name.is_empty());
-        Subject { id: group.id.to_string(), kind: "security group", name, place: group.place.clone() }
+        Subject {
+            id: group.id.to_string(),
+            kind: "security group",
+            name,
+            account_region: group.account_region.clone(),
+        }
     }
 
     /// A group in a sentence: its id, and its name where that is known.
@@ -166,7 +171,7 @@ impl<'a> Facts<'a> {
 
     /// A thing of a VPC as what a finding is about.
     pub(super) fn of_vpc(&self, kind: &'static str, id: &impl ToString, tags: &Tags, vpc: &VpcId) -> Subject {
-        Subject { id: id.to_string(), kind, name: name(tags), place: self.place(vpc) }
+        Subject { id: id.to_string(), kind, name: name(tags), account_region: self.account_region(vpc) }
     }
 
     /// The way from the internet to one of some interfaces, as sentences, with what could not be seen.
@@ -212,7 +217,7 @@ impl<'a> Facts<'a> {
                 }
             };
         }
-        let gaps = self.gaps(&[Call::Peerings], &group.place);
+        let gaps = self.gaps(&[Call::Peerings], &group.account_region);
         if !gaps.is_empty() {
             let why = format!("{peer} is in {its}, and whether a peering leads there could not be seen");
             return Reference::Unknown(why, gaps);
@@ -237,7 +242,7 @@ impl<'a> Facts<'a> {
             let why = format!("{peer} belongs to account {owner}, of which this inventory has nothing");
             return Reference::Unknown(why, Vec::new());
         }
-        let mut gaps = self.gaps(&[Call::SecurityGroups, Call::Peerings], &group.place);
+        let mut gaps = self.gaps(&[Call::SecurityGroups, Call::Peerings], &group.account_region);
         gaps.extend(self.inventory.gaps.iter().filter(|gap| gap.groups.contains(peer)).cloned());
         if !gaps.is_empty() {
             return Reference::Unknown(format!("whether {peer} is there could not be seen"), gaps);

@@ -149,7 +149,8 @@ fn preposition(direction: Direction) -> &'static str {
 
 fn nobody(facts: &Facts<'_>, group: &SecurityGroup, other: &SecurityGroup, asked: &Flows) -> Finding {
     let (own, its) = (facts.group_text(&group.id), facts.group_text(&other.id));
-    let gaps = facts.gaps(&[Call::Interfaces, Call::Functions, Call::ContainerServices], &other.place);
+    let gaps =
+        facts.gaps(&[Call::Interfaces, Call::Functions, Call::ContainerServices], &other.account_region);
     let rules: Vec<&RuleIdentity> = group
         .rules
         .keys()

@@ -221,7 +221,12 @@ fn subject(facts: &Facts<'_>, role: &Role) -> Subject {
     let groups: Vec<&str> = role.groups.iter().map(|group| group.as_str()).collect();
     let groups = if groups.is_empty() { "no group".to_owned() } else { groups.join("+") };
     let id = format!("{}/{groups}", role.vpc);
-    Subject { id, kind: "role", name: Some(role.name.clone()), place: facts.place(&role.vpc) }
+    Subject {
+        id,
+        kind: "role",
+        name: Some(role.name.clone()),
+        account_region: facts.account_region(&role.vpc),
+    }
 }
 
 /// What tells roles of the same groups apart: their subnets, and what has no interface that was seen.
@@ -301,7 +306,7 @@ mod tests {
         let balancer = LoadBalancer {
             arn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/0a1b".into(),
             name: "shop".into(),
-            place: super::super::testing::place(),
+            account_region: super::super::testing::account_region(),
             kind: LoadBalancerKind::Application,
             public: true,
             vpc: "vpc-a".parse().ok(),

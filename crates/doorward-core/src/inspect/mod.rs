@@ -36,7 +36,7 @@ use sha2::{Digest as _, Sha256};
 pub use remedy::Remedy;
 pub use rule::{NoSuchRule, Rule, Severity};
 
-use crate::inventory::{Gap, Place};
+use crate::inventory::{AccountRegion, Gap};
 use crate::reach::Reachability;
 use facts::Facts;
 
@@ -70,7 +70,7 @@ impl Finding {
     /// evidence and severity are by then.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        let region = self.resource.place.region.as_deref().unwrap_or_default();
+        let region = self.resource.account_region.region.as_deref().unwrap_or_default();
         // The account is left out: a recording names it and a survey of the same account may not.
         for part in [self.rule.id(), region, self.resource.kind, &self.resource.id] {
             hash.update(part);
@@ -92,7 +92,8 @@ pub struct Subject {
     /// The name that people gave it.
     pub name: Option<String>,
     /// Where it was seen.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub account_region: AccountRegion,
 }
 
 impl std::fmt::Display for Subject {
@@ -142,8 +143,10 @@ fn distinct(gaps: Vec<Gap>) -> Vec<Gap> {
     let mut seen = BTreeSet::new();
     let mut gaps: Vec<Gap> = gaps
         .into_iter()
-        .filter(|gap| seen.insert((gap.source.clone(), gap.place.clone(), gap.why.clone())))
+        .filter(|gap| seen.insert((gap.source.clone(), gap.account_region.clone(), gap.why.clone())))
         .collect();
-    gaps.sort_by(|a, b| (a.source.text(), &a.place, &a.why).cmp(&(b.source.text(), &b.place, &b.why)));
+    gaps.sort_by(|a, b| {
+        (a.source.text(), &a.account_region, &a.why).cmp(&(b.source.text(), &b.account_region, &b.why))
+    });
     gaps
 }

@@ -49,7 +49,12 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
     Finding {
         rule: Rule::PublicDatabase,
         severity,
-        resource: Subject { id: name.clone(), kind: "database", name: None, place: database.place.clone() },
+        resource: Subject {
+            id: name.clone(),
+            kind: "database",
+            name: None,
+            account_region: database.account_region.clone(),
+        },
         of: None,
         about,
         evidence,
@@ -72,7 +77,7 @@ fn is_open(facts: &Facts<'_>, to: &Selector, port: &Flows) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, check, found, place};
+    use super::super::testing::{Account, account_region, check, found};
     use super::*;
 
     const RULE: Rule = Rule::PublicDatabase;
@@ -81,7 +86,9 @@ mod tests {
         Account::new()
             .group("sg-db", "vpc-a", &["in tcp/5432 0.0.0.0/0"])
             .database("orders", &["sg-db"])
-            .change(|it| it.databases.get_mut(&(place(), "orders".into())).expect("there").public = public)
+            .change(|it| {
+                it.databases.get_mut(&(account_region(), "orders".into())).expect("there").public = public
+            })
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, some};
 use super::{Finding, Remedy, Rule, Severity, Subject};
-use crate::inventory::{Call, Direction, Interface, Inventory, Place, RULES_PER_GROUP, SecurityGroupId};
+use crate::inventory::{
+    AccountRegion, Call, Direction, Interface, Inventory, RULES_PER_GROUP, SecurityGroupId,
+};
 use crate::net::{Cidr, Family};
 
 /// A quota: what holds unless more was asked for, and the most that may be asked for.
@@ -102,7 +104,7 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
                 .map(weigh)
                 .into_iter()
                 .fold((Family::V4, 0), |worst, one| if one.1 > worst.1 { one } else { worst });
-            let known = inventory.rules_per_group.get(&group.place).copied();
+            let known = inventory.rules_per_group.get(&group.account_region).copied();
             let quota = Quota { what: "rules", default: RULES_PER_GROUP, most: known };
             let Some((severity, bound)) = near_rules(weight, quota) else { continue };
             let word = word(direction);
@@ -145,8 +147,8 @@ fn carried(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (groups, interfaces) in sets {
         let Some(first) = interfaces.first() else { continue };
-        let place = facts.place(&first.vpc);
-        let rules = facts.inventory.quota(&place).max(1);
+        let account_region = facts.account_region(&first.vpc);
+        let rules = facts.inventory.quota(&account_region).max(1);
         let most = 16.min(RULES_PER_INTERFACE / rules);
         let quota = Quota {
             what: "groups of an interface",
@@ -236,13 +238,13 @@ fn entries(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// Groups and interfaces of each Region.
 fn regions(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut groups: BTreeMap<Place, usize> = BTreeMap::new();
+    let mut groups: BTreeMap<AccountRegion, usize> = BTreeMap::new();
     for group in facts.inventory.groups.values() {
-        *groups.entry(group.place.clone()).or_default() += 1;
+        *groups.entry(group.account_region.clone()).or_default() += 1;
     }
-    let mut interfaces: BTreeMap<Place, usize> = BTreeMap::new();
+    let mut interfaces: BTreeMap<AccountRegion, usize> = BTreeMap::new();
     for interface in facts.inventory.interfaces.values() {
-        *interfaces.entry(facts.place(&interface.vpc)).or_default() += 1;
+        *interfaces.entry(facts.account_region(&interface.vpc)).or_default() += 1;
     }
     let mut findings = Vec::new();
     for (counts, quota, call, fix) in [
@@ -259,13 +261,17 @@ fn regions(facts: &Facts<'_>) -> Vec<Finding> {
             "delete interfaces that are not in use, or ask for a greater quota (L-DF5E4CA3)",
         ),
     ] {
-        for (place, number) in counts {
+        for (account_region, number) in counts {
             let Some((severity, bound)) = near(count(number), quota) else { continue };
-            let resource =
-                Subject { id: place.to_string(), kind: "Region", name: None, place: place.clone() };
-            let about = format!("{place} has {number} {}, of {bound}", quota.what);
+            let resource = Subject {
+                id: account_region.to_string(),
+                kind: "Region",
+                name: None,
+                account_region: account_region.clone(),
+            };
+            let about = format!("{account_region} has {number} {}, of {bound}", quota.what);
             let mut found = finding(severity, resource, quota.what.to_owned(), about, Vec::new(), fix);
-            found.gaps = facts.gaps(&[call], &place);
+            found.gaps = facts.gaps(&[call], &account_region);
             findings.push(found);
         }
     }
@@ -274,7 +280,7 @@ fn regions(facts: &Facts<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, check, found, id, place};
+    use super::super::testing::{Account, account_region, check, found, id};
     use super::*;
     use crate::inventory::RouteTarget;
 
@@ -292,7 +298,7 @@ mod tests {
         check(&with_rules(60), RULE, &[(Severity::Medium, "sg-x")]);
         check(&with_rules(61), RULE, &[(Severity::Note, "sg-x")]);
         let raised = |number: u32, quota: u32| {
-            with_rules(number).change(|it| it.rules_per_group.extend([(place(), quota)]))
+            with_rules(number).change(|it| it.rules_per_group.extend([(account_region(), quota)]))
         };
         check(&raised(60, 100), RULE, &[]);
         check(&raised(90, 100), RULE, &[(Severity::Low, "sg-x")]);
@@ -325,7 +331,7 @@ mod tests {
         check(&carrying(6), RULE, &[]);
         check(&carrying(15), RULE, &[(Severity::Low, "eni-a")]);
         check(&carrying(16), RULE, &[(Severity::Medium, "eni-a")]);
-        let dense = carrying(9).change(|it| it.rules_per_group.extend([(place(), 100)]));
+        let dense = carrying(9).change(|it| it.rules_per_group.extend([(account_region(), 100)]));
         check(&dense, RULE, &[(Severity::Low, "eni-a")]);
     }
 

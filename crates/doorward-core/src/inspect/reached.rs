@@ -25,14 +25,14 @@ pub(super) struct Reached {
 pub(super) fn reached(
     reach: &Reachability,
     roles: &BTreeMap<RoleId, &Role>,
-    ways: &[AllowedPath],
+    paths: &[AllowedPath],
 ) -> BTreeMap<RoleId, Reached> {
     let mut all: BTreeMap<RoleId, Reached> = BTreeMap::new();
-    for way in ways {
-        let End::Role(to) = way.to else { continue };
+    for path in paths {
+        let End::Role(to) = path.to else { continue };
         let reached = all.entry(to).or_default();
-        reached.flows = reached.flows.union(&way.flows);
-        reached.at_most = reached.at_most.union(&way.at_most);
+        reached.flows = reached.flows.union(&path.flows);
+        reached.at_most = reached.at_most.union(&path.at_most);
     }
     for (id, reached) in &mut all {
         if let Some(role) = roles.get(id).filter(|_| !reached.flows.is_empty()) {

@@ -59,7 +59,7 @@ fn blackholes(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
         0 => format!("it routes what comes in by {}", some(&table.gateways)),
         _ => format!("used by {}", some(users.iter().map(|subnet| facts.subnet_text(subnet)))),
     });
-    let gaps = facts.gaps(&[Call::Subnets], &resource.place);
+    let gaps = facts.gaps(&[Call::Subnets], &resource.account_region);
     let used = !users.is_empty() || !table.gateways.is_empty() || !gaps.is_empty();
     // Propagated routes go with what propagates them and cannot be deleted.
     let removed = dead.iter().filter(|route| !route.propagated).map(|route| Change::Route {
@@ -103,7 +103,7 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
         return None;
     }
     let gateway = facts.inventory.transit_gateways.get(&table.gateway);
-    let place = gateway.map(|gateway| gateway.place.clone()).unwrap_or_default();
+    let account_region = gateway.map(|gateway| gateway.account_region.clone()).unwrap_or_default();
     let users = facts.inventory.attachments.values().filter(|one| one.table.as_ref() == Some(&table.id));
     let users: BTreeSet<String> = users.map(|one| one.id.to_string()).collect();
     let mut evidence: Vec<String> = dead
@@ -128,7 +128,7 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
             id: table.id.to_string(),
             kind: "transit gateway route table",
             name: name(&table.tags),
-            place: place.clone(),
+            account_region: account_region.clone(),
         },
         of: None,
         evidence,
@@ -136,7 +136,7 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
             "replace these routes by ones to an attachment that exists, or delete those that are not intended"
                 .to_owned(),
         remedy: Remedy::of(facts, removed),
-        gaps: facts.gaps(&[Call::TransitAttachments], &place),
+        gaps: facts.gaps(&[Call::TransitAttachments], &account_region),
     })
 }
 

@@ -44,7 +44,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let (mut opened, mut stray) = (Vec::new(), Flows::NONE);
     for ((_, to), within) in facts.within.iter().filter(|((id, _), _)| **id == group.id) {
         let Some(role) = facts.role(*to) else { continue };
-        let (line, unneeded) = way(facts, role, *to, within);
+        let (line, unneeded) = path(facts, role, *to, within);
         stray = stray.union(&unneeded);
         opened.push(line);
     }
@@ -84,12 +84,12 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
               then remove the reference to itself"
             .to_owned(),
         remedy: Remedy::removing(facts, group, own.iter().copied()),
-        gaps: if opens { facts.gaps(SHOWS_SERVING, &group.place) } else { facts.gaps(&[Call::Interfaces], &group.place) },
+        gaps: if opens { facts.gaps(SHOWS_SERVING, &group.account_region) } else { facts.gaps(&[Call::Interfaces], &group.account_region) },
     })
 }
 
 /// What a role receives by the self-reference, in a sentence, and what of it somebody there is not known to serve.
-fn way(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, Flows) {
+fn path(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, Flows) {
     let from: BTreeSet<String> = within
         .from
         .iter()

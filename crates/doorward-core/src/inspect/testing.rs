@@ -13,8 +13,8 @@ use crate::reach::Reachability;
 #[derive(Debug, Clone)]
 pub(super) struct Account(pub(super) Inventory);
 
-pub(super) fn place() -> Place {
-    Place { profile: None, region: Some("eu-west-1".into()), account: None }
+pub(super) fn account_region() -> AccountRegion {
+    AccountRegion { profile: None, region: Some("eu-west-1".into()), account: None }
 }
 
 pub(super) fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -79,14 +79,14 @@ impl Account {
     }
 
     pub(super) fn gap(self, call: Call) -> Self {
-        let gap = Gap::of(call, &place(), "denied");
+        let gap = Gap::of(call, &account_region(), "denied");
         self.change(|it| it.gaps.push(gap))
     }
 
     pub(super) fn vpc(self, vpc: &str, cidr: &str) -> Self {
         let vpc = Vpc {
             id: id(vpc),
-            place: place(),
+            account_region: account_region(),
             owner: None,
             cidrs: ids(&[cidr]),
             default: false,
@@ -117,13 +117,13 @@ impl Account {
     pub(super) fn named(self, group: &str, name: &str, vpc: &str, rules: &[&str]) -> Self {
         let group = SecurityGroup {
             id: id(group),
-            place: place(),
+            account_region: account_region(),
             owner: None,
             vpc: Some(id(vpc)),
             name: name.into(),
             about: String::new(),
             tags: Default::default(),
-            rules: rules.iter().map(|text| (rule(text), StandingRule::default())).collect(),
+            rules: rules.iter().map(|text| (rule(text), ExistingRule::default())).collect(),
         };
         self.change(|it| drop(it.groups.insert(group.id.clone(), group)))
     }
@@ -241,7 +241,7 @@ impl Account {
     pub(super) fn transit(self, gateway: &str, vpcs: &[&str], references: bool) -> Self {
         let transit = TransitGateway {
             id: id(gateway),
-            place: place(),
+            account_region: account_region(),
             state: "available".into(),
             group_references: references,
             tags: Tags::new(),
@@ -267,12 +267,12 @@ impl Account {
         let function = Function {
             name: name.into(),
             arn: None,
-            place: place(),
+            account_region: account_region(),
             vpc: Some(id("vpc-a")),
             subnets: ids(&["subnet-a"]),
             groups: ids(groups),
         };
-        self.change(|it| drop(it.functions.insert((place(), name.into()), function)))
+        self.change(|it| drop(it.functions.insert((account_region(), name.into()), function)))
     }
 
     /// A PostgreSQL in `subnet-a` and `subnet-b`, whose interface has to be added.
@@ -280,7 +280,7 @@ impl Account {
         let database = Database {
             name: name.into(),
             arn: None,
-            place: place(),
+            account_region: account_region(),
             engine: "postgres".into(),
             status: "available".into(),
             vpc: Some(id("vpc-a")),
@@ -291,15 +291,20 @@ impl Account {
             host: None,
             port: Some(5432),
             cluster: None,
+            settings: Default::default(),
             tags: Tags::new(),
         };
-        self.change(|it| drop(it.databases.insert((place(), name.into()), database)))
+        self.change(|it| drop(it.databases.insert((account_region(), name.into()), database)))
     }
 
     pub(super) fn database_subnets(self, name: &str, subnets: &[&str]) -> Self {
-        let group =
-            SubnetGroup { name: name.into(), place: place(), vpc: Some(id("vpc-a")), subnets: ids(subnets) };
-        self.change(|it| drop(it.database_subnet_groups.insert((place(), name.into()), group)))
+        let group = SubnetGroup {
+            name: name.into(),
+            account_region: account_region(),
+            vpc: Some(id("vpc-a")),
+            subnets: ids(subnets),
+        };
+        self.change(|it| drop(it.database_subnet_groups.insert((account_region(), name.into()), group)))
     }
 
     /// A gateway of `vpc-a` to the internet, `igw-a`, which `rtb-a` leads to.

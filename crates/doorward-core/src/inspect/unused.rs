@@ -36,7 +36,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     if used {
         return None;
     }
-    let gaps = facts.gaps(SHOWS_USE, &group.place);
+    let gaps = facts.gaps(SHOWS_USE, &group.account_region);
     let mut doubts: Vec<String> = Vec::new();
     if let Some(id) = facts.inventory.incomplete_groups.iter().next() {
         doubts.push(format!("a rule of {id} could not be read, and may refer to it"));

@@ -117,9 +117,9 @@ fn admitted<'g>(
                 let list = facts.inventory.prefix_lists.get(list);
                 match list.and_then(|list| list.entries.as_ref()) {
                     Some(entries) => rules.push((rule, entries.iter().copied().collect())),
-                    None => {
-                        gaps.extend(facts.gaps(&[Call::PrefixLists, Call::PrefixListEntries], &group.place))
-                    }
+                    None => gaps.extend(
+                        facts.gaps(&[Call::PrefixLists, Call::PrefixListEntries], &group.account_region),
+                    ),
                 }
             }
         }
@@ -129,7 +129,7 @@ fn admitted<'g>(
 
 fn described(group: &SecurityGroup, rule: &RuleIdentity) -> String {
     match group.rules.get(rule) {
-        Some(standing) if !standing.description.is_empty() => format!(" ({})", standing.description),
+        Some(existing) if !existing.description.is_empty() => format!(" ({})", existing.description),
         _ => String::new(),
     }
 }

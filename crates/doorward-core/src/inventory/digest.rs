@@ -31,6 +31,7 @@ impl Inventory {
             incomplete_groups,
             vpcs,
             subnets,
+            zones,
             route_tables,
             network_acls,
             prefix_lists: _,
@@ -51,6 +52,7 @@ impl Inventory {
             load_balancers,
             target_groups: _,
             databases,
+            database_snapshots,
             database_clusters,
             database_cluster_endpoints: _,
             database_subnet_groups,
@@ -73,6 +75,7 @@ impl Inventory {
         hash.each("incomplete", incomplete_groups);
         hash.each("vpcs", vpcs.values());
         hash.each("subnets", subnets.values());
+        hash.each("zones", zones.values());
         hash.each("tables", route_tables.values());
         hash.each("acls", network_acls.values());
         hash.each("interfaces", interfaces.values().map(|it| (&it.id, &it.subnet, &it.groups, &it.instance)));
@@ -84,6 +87,7 @@ impl Inventory {
         hash.each("endpoints", endpoints.values());
         hash.each("load balancers", load_balancers.values().map(|it| (&it.arn, &it.groups)));
         hash.each("databases", databases.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
+        hash.each("snapshots", database_snapshots.iter().map(|(name, it)| (name, &it.database, &it.tags)));
         hash.each("clusters", database_clusters.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
         hash.each("subnet groups", database_subnet_groups.values());
         hash.each("proxies", database_proxies.iter().map(|(name, it)| (name, &it.groups)));
@@ -108,14 +112,14 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DnsAttributes, Place, Tags, Vpc};
+    use super::super::{AccountRegion, DnsAttributes, Tags, Vpc};
     use super::*;
 
     #[test]
     fn a_network_that_changes_has_another_digest() {
         let vpc = Vpc {
             id: "vpc-0a".parse().expect("an id"),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             owner: None,
             cidrs: ["10.0.0.0/16".parse().expect("a prefix")].into(),
             default: false,

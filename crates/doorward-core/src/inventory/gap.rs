@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{Place, ResourceRef, SecurityGroupId};
+use super::{AccountRegion, Call, ResourceRef, SecurityGroupId};
 
 /// Something that could not be seen, and why. A gap can block an opening, never a closing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,8 +13,8 @@ pub struct Gap {
     /// What would have told of it.
     #[serde(rename = "call")]
     pub source: GapSource,
-    /// Where.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub account_region: AccountRegion,
     /// The groups that the answer would have told of.
     pub groups: Vec<SecurityGroupId>,
     /// Why, in words.
@@ -71,16 +71,16 @@ impl Serialize for GapSource {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, place, why, .. } = self;
+        let Self { source, account_region, why, .. } = self;
         if let GapSource::NotModelled(_) = source {
             return write!(f, "{source}: {why}");
         }
         match self.cause() {
             Cause::NoCredentials => {
                 let why = why.strip_prefix(Self::NO_CREDENTIALS).unwrap_or(why);
-                write!(f, "there are no credentials for {source} in {place}: {why}")
+                write!(f, "there are no credentials for {source} in {account_region}: {why}")
             }
-            cause => write!(f, "{source} in {place} {cause}: {why}"),
+            cause => write!(f, "{source} in {account_region} {cause}: {why}"),
         }
     }
 }
@@ -89,15 +89,20 @@ impl Gap {
     /// How a `why` begins where the call was not made, since there was nothing to sign it with.
     pub const NO_CREDENTIALS: &str = "NoCredentials: ";
 
-    /// A call that gave no answer in a place, or no whole one.
-    pub fn of(call: Call, place: &Place, why: impl Into<String>) -> Self {
-        Self { source: GapSource::Call(call), place: place.clone(), groups: Vec::new(), why: why.into() }
+    /// A call that gave no answer in an account and Region, or no whole one.
+    pub fn of(call: Call, account_region: &AccountRegion, why: impl Into<String>) -> Self {
+        Self {
+            source: GapSource::Call(call),
+            account_region: account_region.clone(),
+            groups: Vec::new(),
+            why: why.into(),
+        }
     }
 
     /// What is behind a resource, where that is not modelled.
     pub fn behind(resource: ResourceRef, why: impl Into<String>) -> Self {
-        let place = resource.scope().map(|scope| scope.place.clone()).unwrap_or_default();
-        Self { source: GapSource::NotModelled(resource), place, groups: Vec::new(), why: why.into() }
+        let account_region = resource.scope().map(|scope| scope.account_region.clone()).unwrap_or_default();
+        Self { source: GapSource::NotModelled(resource), account_region, groups: Vec::new(), why: why.into() }
     }
 
     /// Whether it is one of a call.
@@ -143,7 +148,8 @@ pub enum Cause {
 impl Cause {
     /// Of the code with which AWS refused; `Silent` for a text that is no code.
     ///
-    /// Sources: "Error codes for the Amazon EC2 API", and the common errors of the query and JSON services (STS, SSM, RDS).
+    /// Sources: "Error codes for the Amazon EC2 API", and the common errors of the query and JSON services (STS, SSM,
+    /// RDS).
     pub fn of_code(code: &str) -> Self {
         match code {
             // EC2's RequestExpired is also said to a clock that is wrong.
@@ -232,241 +238,12 @@ fn is_code(text: &str) -> bool {
     is_word(text) || text.strip_prefix("HTTP ").is_some_and(|status| status.parse::<u16>().is_ok())
 }
 
-/// A call whose answer is part of an inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Call {
-    /// `ec2:DescribeSecurityGroups`
-    SecurityGroups,
-    /// `ec2:DescribeSecurityGroupRules`
-    SecurityGroupRules,
-    /// `ec2:DescribeVpcs`
-    Vpcs,
-    /// `ec2:DescribeVpcAttribute`
-    VpcAttributes,
-    /// `ec2:DescribeSubnets`
-    Subnets,
-    /// `ec2:DescribeRouteTables`
-    RouteTables,
-    /// `ec2:DescribeNetworkAcls`
-    NetworkAcls,
-    /// `ec2:DescribeManagedPrefixLists`
-    PrefixLists,
-    /// `ec2:GetManagedPrefixListEntries`
-    PrefixListEntries,
-    /// `ec2:DescribeVpcBlockPublicAccessOptions`
-    BlockPublicAccess,
-    /// `ec2:DescribeVpcBlockPublicAccessExclusions`
-    BlockExclusions,
-    /// `ec2:DescribeNetworkInterfaces`
-    Interfaces,
-    /// `ec2:DescribeInstances`
-    Instances,
-    /// `ec2:DescribeAddresses`
-    Addresses,
-    /// `ec2:DescribeInternetGateways`
-    InternetGateways,
-    /// `ec2:DescribeEgressOnlyInternetGateways`
-    EgressOnlyGateways,
-    /// `ec2:DescribeNatGateways`
-    NatGateways,
-    /// `ec2:DescribeVpnGateways`
-    VpnGateways,
-    /// `ec2:DescribeVpnConnections`
-    VpnConnections,
-    /// `ec2:DescribeVpcPeeringConnections`
-    Peerings,
-    /// `ec2:DescribeTransitGateways`
-    TransitGateways,
-    /// `ec2:DescribeTransitGatewayAttachments`
-    TransitAttachments,
-    /// `ec2:DescribeTransitGatewayVpcAttachments`
-    TransitVpcAttachments,
-    /// `ec2:DescribeTransitGatewayPeeringAttachments`
-    TransitPeerings,
-    /// `ec2:DescribeTransitGatewayRouteTables`
-    TransitTables,
-    /// `ec2:SearchTransitGatewayRoutes`
-    TransitRoutes,
-    /// `ec2:GetTransitGatewayRouteTablePropagations`
-    TransitPropagations,
-    /// `ec2:DescribeVpcEndpoints`
-    Endpoints,
-    /// `elasticloadbalancing:DescribeLoadBalancers (classic)`
-    ClassicLoadBalancers,
-    /// `elasticloadbalancing:DescribeLoadBalancers`
-    LoadBalancers,
-    /// `elasticloadbalancing:DescribeListeners`
-    Listeners,
-    /// `elasticloadbalancing:DescribeRules`
-    ListenerRules,
-    /// `elasticloadbalancing:DescribeLoadBalancerAttributes`
-    LoadBalancerAttributes,
-    /// `elasticloadbalancing:DescribeTargetGroups`
-    TargetGroups,
-    /// `elasticloadbalancing:DescribeTargetGroupAttributes`
-    TargetGroupAttributes,
-    /// `elasticloadbalancing:DescribeTargetHealth`
-    TargetHealth,
-    /// `rds:DescribeDBInstances`
-    Databases,
-    /// `rds:DescribeDBClusters`
-    DatabaseClusters,
-    /// `rds:DescribeDBClusterEndpoints`
-    DatabaseClusterEndpoints,
-    /// `rds:DescribeDBSubnetGroups`
-    DatabaseSubnetGroups,
-    /// `rds:DescribeDBProxies`
-    DatabaseProxies,
-    /// `rds:DescribeDBProxyTargets`
-    DatabaseProxyTargets,
-    /// `rds:DescribeDBProxyEndpoints`
-    DatabaseProxyEndpoints,
-    /// `elasticache:DescribeCacheClusters`
-    Caches,
-    /// `elasticache:DescribeCacheSubnetGroups`
-    CacheSubnetGroups,
-    /// `elasticache:DescribeReplicationGroups`
-    ReplicationGroups,
-    /// `elasticache:DescribeServerlessCaches`
-    ServerlessCaches,
-    /// `lambda:ListFunctions`
-    Functions,
-    /// `ecs:ListClusters`
-    ContainerClusters,
-    /// `ecs:DescribeServices`
-    ContainerServices,
-    /// `ecs:DescribeTasks`
-    ContainerTasks,
-}
-
-impl Call {
-    /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::SecurityGroups,
-        Self::SecurityGroupRules,
-        Self::Vpcs,
-        Self::VpcAttributes,
-        Self::Subnets,
-        Self::RouteTables,
-        Self::NetworkAcls,
-        Self::PrefixLists,
-        Self::PrefixListEntries,
-        Self::BlockPublicAccess,
-        Self::BlockExclusions,
-        Self::Interfaces,
-        Self::Instances,
-        Self::Addresses,
-        Self::InternetGateways,
-        Self::EgressOnlyGateways,
-        Self::NatGateways,
-        Self::VpnGateways,
-        Self::VpnConnections,
-        Self::Peerings,
-        Self::TransitGateways,
-        Self::TransitAttachments,
-        Self::TransitVpcAttachments,
-        Self::TransitPeerings,
-        Self::TransitTables,
-        Self::TransitRoutes,
-        Self::TransitPropagations,
-        Self::Endpoints,
-        Self::ClassicLoadBalancers,
-        Self::LoadBalancers,
-        Self::Listeners,
-        Self::ListenerRules,
-        Self::LoadBalancerAttributes,
-        Self::TargetGroups,
-        Self::TargetGroupAttributes,
-        Self::TargetHealth,
-        Self::Databases,
-        Self::DatabaseClusters,
-        Self::DatabaseClusterEndpoints,
-        Self::DatabaseSubnetGroups,
-        Self::DatabaseProxies,
-        Self::DatabaseProxyTargets,
-        Self::DatabaseProxyEndpoints,
-        Self::Caches,
-        Self::CacheSubnetGroups,
-        Self::ReplicationGroups,
-        Self::ServerlessCaches,
-        Self::Functions,
-        Self::ContainerClusters,
-        Self::ContainerServices,
-        Self::ContainerTasks,
-    ];
-
-    /// The permission that it takes; one of IAM's actions may stand for two calls.
-    pub fn permission(self) -> &'static str {
-        match self {
-            Self::ClassicLoadBalancers => Self::LoadBalancers.action(),
-            call => call.action(),
-        }
-    }
-
-    /// Its action as IAM has it, like `ec2:DescribeVpcs`.
-    pub fn action(self) -> &'static str {
-        match self {
-            Self::SecurityGroups => "ec2:DescribeSecurityGroups",
-            Self::SecurityGroupRules => "ec2:DescribeSecurityGroupRules",
-            Self::Vpcs => "ec2:DescribeVpcs",
-            Self::VpcAttributes => "ec2:DescribeVpcAttribute",
-            Self::Subnets => "ec2:DescribeSubnets",
-            Self::RouteTables => "ec2:DescribeRouteTables",
-            Self::NetworkAcls => "ec2:DescribeNetworkAcls",
-            Self::PrefixLists => "ec2:DescribeManagedPrefixLists",
-            Self::PrefixListEntries => "ec2:GetManagedPrefixListEntries",
-            Self::BlockPublicAccess => "ec2:DescribeVpcBlockPublicAccessOptions",
-            Self::BlockExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
-            Self::Interfaces => "ec2:DescribeNetworkInterfaces",
-            Self::Instances => "ec2:DescribeInstances",
-            Self::Addresses => "ec2:DescribeAddresses",
-            Self::InternetGateways => "ec2:DescribeInternetGateways",
-            Self::EgressOnlyGateways => "ec2:DescribeEgressOnlyInternetGateways",
-            Self::NatGateways => "ec2:DescribeNatGateways",
-            Self::VpnGateways => "ec2:DescribeVpnGateways",
-            Self::VpnConnections => "ec2:DescribeVpnConnections",
-            Self::Peerings => "ec2:DescribeVpcPeeringConnections",
-            Self::TransitGateways => "ec2:DescribeTransitGateways",
-            Self::TransitAttachments => "ec2:DescribeTransitGatewayAttachments",
-            Self::TransitVpcAttachments => "ec2:DescribeTransitGatewayVpcAttachments",
-            Self::TransitPeerings => "ec2:DescribeTransitGatewayPeeringAttachments",
-            Self::TransitTables => "ec2:DescribeTransitGatewayRouteTables",
-            Self::TransitRoutes => "ec2:SearchTransitGatewayRoutes",
-            Self::TransitPropagations => "ec2:GetTransitGatewayRouteTablePropagations",
-            Self::Endpoints => "ec2:DescribeVpcEndpoints",
-            Self::ClassicLoadBalancers => "elasticloadbalancing:DescribeLoadBalancers (classic)",
-            Self::LoadBalancers => "elasticloadbalancing:DescribeLoadBalancers",
-            Self::Listeners => "elasticloadbalancing:DescribeListeners",
-            Self::ListenerRules => "elasticloadbalancing:DescribeRules",
-            Self::LoadBalancerAttributes => "elasticloadbalancing:DescribeLoadBalancerAttributes",
-            Self::TargetGroups => "elasticloadbalancing:DescribeTargetGroups",
-            Self::TargetGroupAttributes => "elasticloadbalancing:DescribeTargetGroupAttributes",
-            Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
-            Self::Databases => "rds:DescribeDBInstances",
-            Self::DatabaseClusters => "rds:DescribeDBClusters",
-            Self::DatabaseClusterEndpoints => "rds:DescribeDBClusterEndpoints",
-            Self::DatabaseSubnetGroups => "rds:DescribeDBSubnetGroups",
-            Self::DatabaseProxies => "rds:DescribeDBProxies",
-            Self::DatabaseProxyTargets => "rds:DescribeDBProxyTargets",
-            Self::DatabaseProxyEndpoints => "rds:DescribeDBProxyEndpoints",
-            Self::Caches => "elasticache:DescribeCacheClusters",
-            Self::CacheSubnetGroups => "elasticache:DescribeCacheSubnetGroups",
-            Self::ReplicationGroups => "elasticache:DescribeReplicationGroups",
-            Self::ServerlessCaches => "elasticache:DescribeServerlessCaches",
-            Self::Functions => "lambda:ListFunctions",
-            Self::ContainerClusters => "ecs:ListClusters",
-            Self::ContainerServices => "ecs:DescribeServices",
-            Self::ContainerTasks => "ecs:DescribeTasks",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(why: &str, cause: Cause, shown: &str) {
-        let gap = Gap::of(Call::SecurityGroups, &Place::default(), why);
+        let gap = Gap::of(Call::SecurityGroups, &AccountRegion::default(), why);
         assert_eq!(gap.cause(), cause, "{why}");
         assert!(gap.to_string().ends_with(&format!(" {shown}: {why}")), "{gap}");
     }

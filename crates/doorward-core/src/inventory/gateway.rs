@@ -4,40 +4,34 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::{
-    AttachmentId, EgressOnlyGatewayId, EndpointId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId,
-    Place, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, Tags, TransitGatewayId, TransitTableId,
-    VpcId, VpnConnectionId, VpnGatewayId,
+    AccountRegion, AttachmentId, EgressOnlyGatewayId, EndpointId, InterfaceId, InternetGatewayId,
+    NatGatewayId, PeeringId, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, Tags, TransitGatewayId,
+    TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
 };
 use crate::net::Cidr;
 
 /// An internet gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternetGateway {
-    /// Its id.
     pub id: InternetGatewayId,
     /// The VPC that it is attached to.
     pub vpc: Option<VpcId>,
-    /// Its tags.
     pub tags: Tags,
 }
 
 /// An egress-only internet gateway: IPv6, outward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EgressOnlyGateway {
-    /// Its id.
     pub id: EgressOnlyGatewayId,
     /// The VPC that it is attached to.
     pub vpc: Option<VpcId>,
-    /// Its tags.
     pub tags: Tags,
 }
 
 /// A NAT gateway. Deleted ones are not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NatGateway {
-    /// Its id.
     pub id: NatGatewayId,
-    /// Its VPC.
     pub vpc: VpcId,
     /// Where it is.
     pub availability: NatAvailability,
@@ -49,10 +43,16 @@ pub struct NatGateway {
     pub private_address: Option<Ipv4Addr>,
     /// The public address that stands for it.
     pub public_address: Option<Ipv4Addr>,
-    /// Its interface.
     pub interface: Option<InterfaceId>,
-    /// Its tags.
     pub tags: Tags,
+}
+
+impl NatGateway {
+    /// Whether it failed. It has neither an address nor an interface then, and AWS deletes it, usually within an hour (VPC user
+    /// guide, "Troubleshoot NAT gateways").
+    pub fn has_failed(&self) -> bool {
+        self.state == "failed"
+    }
 }
 
 /// Where a NAT gateway is: its `AvailabilityMode`.
@@ -77,18 +77,15 @@ impl NatAvailability {
 /// A virtual private gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpnGateway {
-    /// Its id.
     pub id: VpnGatewayId,
     /// The VPC that it is attached to.
     pub vpc: Option<VpcId>,
-    /// Its tags.
     pub tags: Tags,
 }
 
 /// A Site-to-Site VPN connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpnConnection {
-    /// Its id.
     pub id: VpnConnectionId,
     /// The VPN gateway at our end.
     pub gateway: Option<VpnGatewayId>,
@@ -100,7 +97,6 @@ pub struct VpnConnection {
     pub routes: BTreeSet<Cidr>,
     /// Its tunnels; none where the answer does not tell of them.
     pub tunnels: Vec<VpnTunnel>,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -125,7 +121,6 @@ pub struct VpnTunnel {
 /// A VPC peering connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peering {
-    /// Its id.
     pub id: PeeringId,
     /// Its state; only `active` carries anything.
     pub state: String,
@@ -133,7 +128,6 @@ pub struct Peering {
     pub requester: PeeringSide,
     /// Who agreed to it.
     pub accepter: PeeringSide,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -156,11 +150,9 @@ impl Peering {
 /// One end of a peering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeeringSide {
-    /// The VPC.
     pub vpc: VpcId,
     /// The account that owns it.
     pub owner: Option<String>,
-    /// Its Region.
     pub region: Option<String>,
     /// Its prefixes, as the peering tells them.
     pub cidrs: BTreeSet<Cidr>,
@@ -171,22 +163,19 @@ pub struct PeeringSide {
 /// A transit gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransitGateway {
-    /// Its id.
     pub id: TransitGatewayId,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its state, like `available`.
     pub state: String,
     /// `SecurityGroupReferencingSupport`; a gateway's default is off.
     pub group_references: bool,
-    /// Its tags.
     pub tags: Tags,
 }
 
 /// What a transit gateway is attached to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttachmentTarget {
-    /// A VPC.
     Vpc(VpcId),
     /// A VPN connection.
     Vpn(VpnConnectionId),
@@ -203,7 +192,6 @@ pub enum AttachmentTarget {
 pub struct Attachment {
     /// Its id. Each end of a peering has the same.
     pub id: AttachmentId,
-    /// The gateway.
     pub gateway: TransitGatewayId,
     /// What it attaches.
     pub to: AttachmentTarget,
@@ -217,22 +205,18 @@ pub struct Attachment {
     pub group_references: bool,
     /// `ApplianceModeSupport`.
     pub appliance_mode: bool,
-    /// Its tags.
     pub tags: Tags,
 }
 
 /// A route table of a transit gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransitTable {
-    /// Its id.
     pub id: TransitTableId,
-    /// The gateway.
     pub gateway: TransitGatewayId,
     /// Its routes; none when they could not be seen.
     pub routes: Option<Vec<TransitRoute>>,
     /// The attachments whose prefixes are propagated into it.
     pub propagations: BTreeSet<AttachmentId>,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -254,9 +238,7 @@ pub struct TransitRoute {
 /// A VPC endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its id.
     pub id: EndpointId,
-    /// Its VPC.
     pub vpc: VpcId,
     /// What it is.
     pub kind: EndpointKind,
@@ -268,12 +250,17 @@ pub struct Endpoint {
     pub tables: BTreeSet<RouteTableId>,
     /// The subnets that it has interfaces in.
     pub subnets: BTreeSet<SubnetId>,
-    /// Its interfaces.
     pub interfaces: BTreeSet<InterfaceId>,
     /// The groups of its interfaces.
     pub groups: BTreeSet<SecurityGroupId>,
-    /// Its tags.
     pub tags: Tags,
+}
+
+impl Endpoint {
+    /// Whether it serves or may still come to serve. In the other states it never does (EC2 API reference, `VpcEndpoint`).
+    pub fn can_serve(&self) -> bool {
+        !matches!(self.state.as_str(), "failed" | "rejected" | "expired" | "deleting" | "deleted")
+    }
 }
 
 /// A kind of VPC endpoint.

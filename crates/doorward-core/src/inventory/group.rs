@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    NotAnId, Owned, PeeringId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId,
+    AccountRegion, NotAnId, Owned, PeeringId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId,
 };
 use crate::mark::Mark;
 use crate::name::InstallationId;
@@ -14,22 +14,18 @@ use crate::net::{Cidr, Family, Flow, NetError};
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityGroup {
-    /// Its id.
     pub id: SecurityGroupId,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The account that owns it: twelve digits.
     pub owner: Option<String>,
-    /// Its VPC.
     pub vpc: Option<VpcId>,
-    /// Its name.
     pub name: String,
     /// Its description.
     pub about: String,
-    /// Its tags.
     pub tags: Tags,
     /// Its rules by what they let through: AWS, too, knows a rule by that and not by its description.
-    pub rules: BTreeMap<RuleIdentity, StandingRule>,
+    pub rules: BTreeMap<RuleIdentity, ExistingRule>,
 }
 
 impl SecurityGroup {
@@ -182,10 +178,9 @@ impl GroupReference {
 
 /// A rule as it stands in a group, apart from what makes it itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StandingRule {
+pub struct ExistingRule {
     /// Its id; none while it is only wanted.
     pub id: Option<SecurityGroupRuleId>,
-    /// Its description.
     pub description: String,
     /// The value of the tag [`Mark::TAG`], if it bears that.
     pub tag: Option<String>,
@@ -207,7 +202,7 @@ pub enum Ownership {
     MarkOnly(Mark),
 }
 
-impl StandingRule {
+impl ExistingRule {
     /// Whose it is.
     pub fn ownership(&self) -> Ownership {
         let tag = self.tag.as_deref().and_then(|tag| tag.parse::<InstallationId>().ok());
@@ -305,7 +300,7 @@ mod tests {
         let late = "2026-11-23T10:00:00Z".parse().expect("an instant");
         let check = |description: &str, tag: Option<&str>, ours: bool| {
             let id = Some(SecurityGroupRuleId::numbered(1));
-            let rule = StandingRule { id, description: description.into(), tag: tag.map(Into::into) };
+            let rule = ExistingRule { id, description: description.into(), tag: tag.map(Into::into) };
             assert_eq!(rule.made_by(&by), ours, "{rule:?}");
             assert_eq!(rule.owned(&by).is_some(), ours, "{rule:?}");
             assert_eq!(rule.expired(late).is_some(), ours, "{rule:?}");
@@ -317,10 +312,10 @@ mod tests {
         check("mine", Some("3f9c2a1b"), false);
         check("", Some("3f9c2a1b"), false);
         check("mine", None, false);
-        let theirs = StandingRule {
+        let theirs = ExistingRule {
             description: MARK.into(),
             tag: Some("3f9c2a1b".into()),
-            ..StandingRule::default()
+            ..ExistingRule::default()
         };
         assert!(!theirs.made_by(&"deadbeef".parse().expect("an installation")));
     }

@@ -176,6 +176,16 @@ id!(
 );
 
 id!(
+    /// An elastic address as EC2 allocated it: calls name it by this, and not by the address.
+    AllocationId, "eipalloc-", "elastic address", "eipalloc-0a1b2c3d4e5f60718"
+);
+
+id!(
+    /// An image of EC2: what an instance is launched from.
+    ImageId, "ami-", "image", "ami-0a1b2c3d4e5f60718"
+);
+
+id!(
     /// An EC2 Instance Connect Endpoint.
     ConnectEndpointId, "eice-", "EC2 Instance Connect Endpoint", "eice-0a1b2c3d4e5f60718"
 );

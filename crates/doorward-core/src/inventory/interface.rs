@@ -1,19 +1,20 @@
 //! Who sends and receives: network interfaces, instances, elastic addresses.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{InstanceId, InterfaceId, Place, SecurityGroupId, SubnetId, Tags, VpcId};
+use super::{
+    AccountRegion, AllocationId, ImageId, InstanceId, InterfaceId, SecurityGroupId, SubnetId, Tags, TypeName,
+    VpcId,
+};
 use crate::net::Cidr;
 
 /// A network interface: the one thing that carries security groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// Its id.
     pub id: InterfaceId,
-    /// Its VPC.
     pub vpc: VpcId,
-    /// Its subnet.
     pub subnet: SubnetId,
     /// The groups that it carries.
     pub groups: BTreeSet<SecurityGroupId>,
@@ -33,7 +34,6 @@ pub struct Interface {
     pub instance: Option<InstanceId>,
     /// Whether it is in use; one that is not attached sends and receives nothing.
     pub attached: bool,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -57,18 +57,46 @@ pub struct InterfaceAddress {
 /// An instance of EC2. Terminated ones are not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// Its id.
     pub id: InstanceId,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its state, like `running`.
     pub state: String,
-    /// Its interfaces.
     pub interfaces: BTreeSet<InterfaceId>,
     /// `Windows`, or nothing for the others.
     pub platform: Option<String>,
-    /// Its tags.
+    /// What it was launched from, where that was told.
+    pub image: Option<Image>,
+    /// Its type, like `t4g.small`.
+    pub size: Option<TypeName>,
+    /// The name of its instance profile.
+    pub profile: Option<String>,
     pub tags: Tags,
+}
+
+impl Instance {
+    /// Whether it is more than the description of an instance that is being terminated, which EC2 shows for about an hour.
+    pub fn is_there(&self) -> bool {
+        !matches!(self.state.as_str(), "shutting-down" | "terminated")
+    }
+}
+
+/// What an instance is launched from. One that runs has an id; one that is planned may still have the name of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Image {
+    /// This image.
+    Id(ImageId),
+    /// The image whose id is the value of a parameter of Systems Manager, by its name.
+    Parameter(String),
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Parameter(name) => f.write_str(name),
+        }
+    }
 }
 
 /// An elastic address.
@@ -76,11 +104,12 @@ pub struct Instance {
 pub struct ElasticAddress {
     /// The public address.
     pub public: Ipv4Addr,
+    /// The id of its allocation, where it was recorded.
+    pub allocation: Option<AllocationId>,
     /// The private address that it stands for.
     pub private: Option<Ipv4Addr>,
     /// The interface that it is associated with.
     pub interface: Option<InterfaceId>,
-    /// Its tags.
     pub tags: Tags,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The account as it is and the account as it should be are the same type.
 
+mod call;
 mod digest;
 mod gap;
 mod gateway;
@@ -14,6 +15,8 @@ mod partition;
 mod resource;
 mod service;
 mod shared;
+mod snapshot;
+mod type_name;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,43 +26,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::InstallationId;
 
+pub use call::Call;
 pub use digest::Digest;
-pub use gap::{Call, Cause, Gap, GapSource};
+pub use gap::{Cause, Gap, GapSource};
 pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway,
     NatAvailability, NatGateway, Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable,
     VpnConnection, VpnGateway, VpnTunnel,
 };
 pub use group::{
-    Direction, GroupReference, NotARule, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule,
+    Direction, ExistingRule, GroupReference, NotARule, Ownership, Peer, RuleIdentity, SecurityGroup,
 };
 pub use id::{
-    AccountId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId, InstanceId,
-    InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PlannedId, PrefixListId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId, TransitTableId, VpcId,
-    VpnConnectionId, VpnGatewayId,
+    AccountId, AllocationId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId,
+    ImageId, InstanceId, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId,
+    PlannedId, PrefixListId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId,
+    TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
 };
-pub use interface::{ElasticAddress, Instance, Interface, InterfaceAddress};
+pub use interface::{ElasticAddress, Image, Instance, Interface, InterfaceAddress};
 pub use network::{
     AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, DnsAttribute, DnsAttributes,
-    Excepted, NetworkAcl, NotATarget, PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc,
+    Excepted, NetworkAcl, NotATarget, PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc, Zone,
 };
 pub use owned::{Owned, made_by};
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
     Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
-    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, Function, Listener,
-    LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup, Target, TargetGroup,
-    TaskNetwork,
+    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, DeploymentController,
+    Function, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup,
+    Target, TargetGroup, TaskNetwork,
 };
+pub use snapshot::{Condition, DatabaseSettings, DatabaseSnapshot};
+pub use type_name::{NotATypeName, TypeName};
 
 /// The tags of a resource.
 pub type Tags = BTreeMap<String, String>;
 
 /// The profile and the Region through which something is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct AccountRegion {
     /// A profile of the AWS configuration; none for the default chain of credentials.
     pub profile: Option<String>,
     /// A Region; none for the profile's own.
@@ -69,7 +75,7 @@ pub struct Place {
     pub account: Option<AccountId>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AccountRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.region.as_deref().unwrap_or("the default Region");
         match (&self.account, &self.profile) {
@@ -85,34 +91,31 @@ impl fmt::Display for Place {
 pub struct Inventory {
     /// The security groups that were asked for and are there.
     pub groups: BTreeMap<SecurityGroupId, SecurityGroup>,
-    /// What AWS tells of references to groups of other accounts and VPCs, by the group that has the rule and the one that
-    /// it references.
+    /// What AWS tells of references to groups of other accounts and VPCs, by the group that has the rule and the one
+    /// that it references.
     pub group_references: BTreeMap<(SecurityGroupId, SecurityGroupId), GroupReference>,
     /// How many entries a prefix list counts for against a group's quota: a customer's, its `MaxEntries`.
     pub prefix_list_weights: BTreeMap<PrefixListId, u32>,
     /// Rules a group may have, for each direction and family, where that is known: quota `L-0EA8095F`.
-    pub rules_per_group: BTreeMap<Place, u32>,
+    pub rules_per_group: BTreeMap<AccountRegion, u32>,
     /// Groups of which some rule could not be read.
     pub incomplete_groups: BTreeSet<SecurityGroupId>,
-    /// VPCs.
     pub vpcs: BTreeMap<VpcId, Vpc>,
-    /// Subnets.
     pub subnets: BTreeMap<SubnetId, Subnet>,
+    /// The zones of each Region by their ids, as far as they were described.
+    pub zones: BTreeMap<(AccountRegion, String), Zone>,
     /// Route tables of VPCs.
     pub route_tables: BTreeMap<RouteTableId, RouteTable>,
-    /// Network ACLs.
     pub network_acls: BTreeMap<NetworkAclId, NetworkAcl>,
     /// Prefix lists that were described.
     pub prefix_lists: BTreeMap<PrefixListId, PrefixList>,
     /// What VPC Block Public Access forbids, where that is known.
-    pub block_public_access: BTreeMap<Place, BlockPublicAccess>,
+    pub block_public_access: BTreeMap<AccountRegion, BlockPublicAccess>,
     /// Network interfaces.
     pub interfaces: BTreeMap<InterfaceId, Interface>,
     /// Instances that are not terminated.
     pub instances: BTreeMap<InstanceId, Instance>,
-    /// Elastic addresses.
     pub elastic_addresses: BTreeMap<Ipv4Addr, ElasticAddress>,
-    /// Internet gateways.
     pub internet_gateways: BTreeMap<InternetGatewayId, InternetGateway>,
     /// Egress-only internet gateways.
     pub egress_only_gateways: BTreeMap<EgressOnlyGatewayId, EgressOnlyGateway>,
@@ -120,11 +123,9 @@ pub struct Inventory {
     pub nat_gateways: BTreeMap<NatGatewayId, NatGateway>,
     /// Virtual private gateways.
     pub vpn_gateways: BTreeMap<VpnGatewayId, VpnGateway>,
-    /// VPN connections.
     pub vpn_connections: BTreeMap<VpnConnectionId, VpnConnection>,
     /// VPC peering connections.
     pub peerings: BTreeMap<PeeringId, Peering>,
-    /// Transit gateways.
     pub transit_gateways: BTreeMap<TransitGatewayId, TransitGateway>,
     /// Attachments of transit gateways; a peering's, once for each end.
     pub attachments: BTreeMap<(TransitGatewayId, AttachmentId), Attachment>,
@@ -137,27 +138,29 @@ pub struct Inventory {
     /// Target groups by ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// RDS instances by name.
-    pub databases: BTreeMap<(Place, String), Database>,
+    pub databases: BTreeMap<(AccountRegion, String), Database>,
+    /// Manual snapshots of RDS instances by name: a final snapshot is one of them.
+    pub database_snapshots: BTreeMap<(AccountRegion, String), DatabaseSnapshot>,
     /// RDS clusters by name.
-    pub database_clusters: BTreeMap<(Place, String), DatabaseCluster>,
+    pub database_clusters: BTreeMap<(AccountRegion, String), DatabaseCluster>,
     /// Custom endpoints of RDS clusters by name.
-    pub database_cluster_endpoints: BTreeMap<(Place, String), DatabaseClusterEndpoint>,
+    pub database_cluster_endpoints: BTreeMap<(AccountRegion, String), DatabaseClusterEndpoint>,
     /// RDS subnet groups by name.
-    pub database_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
+    pub database_subnet_groups: BTreeMap<(AccountRegion, String), SubnetGroup>,
     /// RDS proxies by name.
-    pub database_proxies: BTreeMap<(Place, String), DatabaseProxy>,
+    pub database_proxies: BTreeMap<(AccountRegion, String), DatabaseProxy>,
     /// Further endpoints of RDS proxies by name.
-    pub database_proxy_endpoints: BTreeMap<(Place, String), DatabaseProxyEndpoint>,
+    pub database_proxy_endpoints: BTreeMap<(AccountRegion, String), DatabaseProxyEndpoint>,
     /// Replication groups of caches by name.
-    pub replication_groups: BTreeMap<(Place, String), ReplicationGroup>,
+    pub replication_groups: BTreeMap<(AccountRegion, String), ReplicationGroup>,
     /// Serverless caches by name.
-    pub serverless_caches: BTreeMap<(Place, String), ServerlessCache>,
+    pub serverless_caches: BTreeMap<(AccountRegion, String), ServerlessCache>,
     /// Cache clusters by name.
-    pub caches: BTreeMap<(Place, String), Cache>,
+    pub caches: BTreeMap<(AccountRegion, String), Cache>,
     /// Subnet groups of caches by name.
-    pub cache_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
+    pub cache_subnet_groups: BTreeMap<(AccountRegion, String), SubnetGroup>,
     /// Functions by name.
-    pub functions: BTreeMap<(Place, String), Function>,
+    pub functions: BTreeMap<(AccountRegion, String), Function>,
     /// Services of ECS by ARN.
     pub container_services: BTreeMap<String, ContainerService>,
     /// Tasks of ECS by ARN.
@@ -184,9 +187,9 @@ pub enum Seen<'a> {
 }
 
 impl Inventory {
-    /// The gap of a call in a place, if it gave no whole answer there.
-    pub fn gap(&self, call: Call, place: &Place) -> Option<&Gap> {
-        self.gaps.iter().find(|gap| gap.place == *place && gap.is_of(call))
+    /// The gap of a call in an account and Region, if it gave no whole answer there.
+    pub fn gap(&self, call: Call, account_region: &AccountRegion) -> Option<&Gap> {
+        self.gaps.iter().find(|gap| gap.account_region == *account_region && gap.is_of(call))
     }
 
     /// What is known of a group that was asked for.
@@ -217,7 +220,7 @@ impl Inventory {
         found.extend(tables.map(|it| tagged((&it.id).into(), &it.tags)));
         let endpoints = self.endpoints.values().filter(|it| it.vpc == *vpc);
         found.extend(endpoints.map(|it| tagged((&it.id).into(), &it.tags)));
-        let gateways = self.nat_gateways.values().filter(|it| it.vpc == *vpc);
+        let gateways = self.nat_gateways.values().filter(|it| it.vpc == *vpc && !it.has_failed());
         found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
         let gateways = self.egress_only_gateways.values().filter(|it| of(&it.vpc));
         found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
@@ -227,8 +230,8 @@ impl Inventory {
     }
 
     /// Rules that a group may have, for each direction and family.
-    pub fn quota(&self, place: &Place) -> u32 {
-        self.rules_per_group.get(place).copied().unwrap_or(RULES_PER_GROUP)
+    pub fn quota(&self, account_region: &AccountRegion) -> u32 {
+        self.rules_per_group.get(account_region).copied().unwrap_or(RULES_PER_GROUP)
     }
 
     /// Whether another is the same, apart from the rules of security groups.
@@ -242,6 +245,7 @@ impl Inventory {
             incomplete_groups,
             vpcs,
             subnets,
+            zones,
             route_tables,
             network_acls,
             prefix_lists,
@@ -262,6 +266,7 @@ impl Inventory {
             load_balancers,
             target_groups,
             databases,
+            database_snapshots,
             database_clusters,
             database_cluster_endpoints,
             database_subnet_groups,
@@ -284,6 +289,7 @@ impl Inventory {
             && *incomplete_groups == other.incomplete_groups
             && *vpcs == other.vpcs
             && *subnets == other.subnets
+            && *zones == other.zones
             && *route_tables == other.route_tables
             && *network_acls == other.network_acls
             && *prefix_lists == other.prefix_lists
@@ -304,6 +310,7 @@ impl Inventory {
             && *load_balancers == other.load_balancers
             && *target_groups == other.target_groups
             && *databases == other.databases
+            && *database_snapshots == other.database_snapshots
             && *database_clusters == other.database_clusters
             && *database_cluster_endpoints == other.database_cluster_endpoints
             && *database_subnet_groups == other.database_subnet_groups
@@ -320,7 +327,7 @@ impl Inventory {
             && *noted == other.noted
     }
 
-    /// Takes in what was seen in another place.
+    /// Takes in what was seen in another account and Region.
     pub fn merge(&mut self, other: Self) {
         // Every member is named, so that none that is added later is lost.
         let Self {
@@ -331,6 +338,7 @@ impl Inventory {
             incomplete_groups,
             vpcs,
             subnets,
+            zones,
             route_tables,
             network_acls,
             prefix_lists,
@@ -351,6 +359,7 @@ impl Inventory {
             load_balancers,
             target_groups,
             databases,
+            database_snapshots,
             database_clusters,
             database_cluster_endpoints,
             database_subnet_groups,
@@ -373,6 +382,7 @@ impl Inventory {
         self.incomplete_groups.extend(incomplete_groups);
         self.vpcs.extend(vpcs);
         self.subnets.extend(subnets);
+        self.zones.extend(zones);
         self.route_tables.extend(route_tables);
         self.network_acls.extend(network_acls);
         shared::take(&mut self.prefix_lists, prefix_lists);
@@ -393,6 +403,7 @@ impl Inventory {
         self.load_balancers.extend(load_balancers);
         self.target_groups.extend(target_groups);
         self.databases.extend(databases);
+        self.database_snapshots.extend(database_snapshots);
         self.database_clusters.extend(database_clusters);
         self.database_cluster_endpoints.extend(database_cluster_endpoints);
         self.database_subnet_groups.extend(database_subnet_groups);
@@ -410,12 +421,12 @@ impl Inventory {
     }
 
     /// The right to touch a rule, if `by` made it: as its tag and its mark say together, or as its id does.
-    pub fn owned(&self, rule: &StandingRule, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
+    pub fn owned(&self, rule: &ExistingRule, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
         rule.owned(by).or_else(|| rule.noted(&self.noted))
     }
 
     /// Whether `by` made a rule, which may have no id yet.
-    pub fn made_by(&self, rule: &StandingRule, by: &InstallationId) -> bool {
+    pub fn made_by(&self, rule: &ExistingRule, by: &InstallationId) -> bool {
         rule.made_by(by) || self.owned(rule, by).is_some()
     }
 }

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    Direction, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId, NatGatewayId,
-    NetworkAclId, NotARule, PeeringId, Place, PrefixListId, RouteTableId, SubnetId, Tags, TransitGatewayId,
-    VpcId, VpnGatewayId,
+    AccountRegion, Direction, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId,
+    NatGatewayId, NetworkAclId, NotARule, PeeringId, PrefixListId, RouteTableId, SubnetId, Tags,
+    TransitGatewayId, VpcId, VpnGatewayId,
 };
 use crate::net::{Cidr, Flow};
 
 /// A VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vpc {
-    /// Its id.
     pub id: VpcId,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The account that owns it: twelve digits.
     pub owner: Option<String>,
     /// The prefixes of both families that are associated with it.
@@ -25,7 +24,6 @@ pub struct Vpc {
     pub default: bool,
     /// Whether Amazon's DNS server answers there, and what.
     pub dns: DnsAttributes,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -97,9 +95,7 @@ impl DnsAttributes {
 /// A subnet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
-    /// Its id.
     pub id: SubnetId,
-    /// Its VPC.
     pub vpc: VpcId,
     /// Its zone, by the name that its account has for it, like `eu-west-1a`.
     pub zone: Option<String>,
@@ -107,7 +103,6 @@ pub struct Subnet {
     pub zone_id: Option<String>,
     /// Its prefixes: one of IPv4, some of IPv6, or only these.
     pub cidrs: BTreeSet<Cidr>,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -118,12 +113,25 @@ impl Subnet {
     }
 }
 
+/// A zone of a Region: an availability zone, a Local Zone or a Wavelength Zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Its id, which is the same in all accounts, like `euw1-az1`.
+    pub id: String,
+    /// Its name in this account, like `eu-west-1a`.
+    pub name: Option<String>,
+    /// Its Region, as the answer names it.
+    pub region: Option<String>,
+    /// Whether it is an availability zone, which Local Zones and Wavelength Zones are not.
+    pub is_availability_zone: bool,
+    /// Whether the account may use it: it needs no opt-in, or the account has opted in, and it is not impaired.
+    pub is_usable: bool,
+}
+
 /// A route table of a VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTable {
-    /// Its id.
     pub id: RouteTableId,
-    /// Its VPC.
     pub vpc: VpcId,
     /// Whether subnets without a table of their own use it.
     pub main: bool,
@@ -135,7 +143,6 @@ pub struct RouteTable {
     pub routes: Vec<Route>,
     /// Whether some of its routes could not be read.
     pub incomplete: bool,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -166,11 +173,9 @@ pub enum Destination {
 pub enum RouteTarget {
     /// Within the VPC.
     Local,
-    /// An internet gateway.
     InternetGateway(InternetGatewayId),
     /// An egress-only internet gateway.
     EgressOnlyGateway(EgressOnlyGatewayId),
-    /// A NAT gateway.
     NatGateway(NatGatewayId),
     /// A network interface, like that of a NAT instance or an appliance.
     Interface(InterfaceId),
@@ -178,9 +183,7 @@ pub enum RouteTarget {
     Instance(InstanceId),
     /// A VPC peering connection.
     Peering(PeeringId),
-    /// A transit gateway.
     TransitGateway(TransitGatewayId),
-    /// A VPN gateway.
     VpnGateway(VpnGatewayId),
     /// A gateway endpoint, or an endpoint of a Gateway Load Balancer.
     Endpoint(EndpointId),
@@ -209,9 +212,7 @@ impl std::fmt::Display for RouteTarget {
 /// A network ACL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkAcl {
-    /// Its id.
     pub id: NetworkAclId,
-    /// Its VPC.
     pub vpc: VpcId,
     /// Whether it is its VPC's default.
     pub default: bool,
@@ -221,7 +222,6 @@ pub struct NetworkAcl {
     pub entries: Vec<AclEntry>,
     /// Whether some of its entries could not be read.
     pub incomplete: bool,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -243,10 +243,9 @@ pub struct AclEntry {
 /// A prefix list, a customer's or AWS's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixList {
-    /// Its id.
     pub id: PrefixListId,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its name, like `com.amazonaws.eu-west-1.s3`.
     pub name: String,
     /// Its entries; none when they could not be seen.
@@ -290,7 +289,6 @@ pub struct BlockExclusion {
 pub enum Excepted {
     /// A VPC with all its subnets.
     Vpc(VpcId),
-    /// One subnet.
     Subnet(SubnetId),
 }
 

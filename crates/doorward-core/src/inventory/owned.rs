@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::{
-    EgressOnlyGateway, EgressOnlyGatewayId, ElasticAddress, Endpoint, EndpointId, InternetGateway,
-    InternetGatewayId, NatGateway, NatGatewayId, Ownership, PlannedId, RouteTable, RouteTableId,
-    SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule, Subnet, SubnetGroup, SubnetId, Tags,
-    Vpc, VpcId,
+    Database, DatabaseSnapshot, EgressOnlyGateway, EgressOnlyGatewayId, ElasticAddress, Endpoint, EndpointId,
+    ExistingRule, Instance, InstanceId, InternetGateway, InternetGatewayId, NatGateway, NatGatewayId,
+    Ownership, PlannedId, RouteTable, RouteTableId, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
+    Subnet, SubnetGroup, SubnetId, Tags, Vpc, VpcId,
 };
 use crate::mark::Mark;
 use crate::name::{InstallationId, NetworkName};
@@ -62,6 +62,9 @@ owned! {
     EgressOnlyGateway EgressOnlyGatewayId id,
     NatGateway NatGatewayId id,
     Endpoint EndpointId id,
+    Instance InstanceId id,
+    Database String name,
+    DatabaseSnapshot String name,
     ElasticAddress Ipv4Addr public,
     SecurityGroup SecurityGroupId id,
 }
@@ -73,7 +76,7 @@ impl SecurityGroup {
     /// and rules of another installation to that one.
     pub fn owned_rule(
         &self,
-        rule: &StandingRule,
+        rule: &ExistingRule,
         by: &InstallationId,
         noted: &BTreeSet<SecurityGroupRuleId>,
     ) -> Option<Owned<SecurityGroupRuleId>> {
@@ -137,7 +140,7 @@ mod tests {
             let tags = tags.iter().filter(|_| tagged);
             let group = SecurityGroup {
                 id: "sg-0a".parse().expect("an id"),
-                place: super::super::Place::default(),
+                account_region: super::super::AccountRegion::default(),
                 owner: None,
                 vpc: None,
                 name: "db".into(),
@@ -146,7 +149,7 @@ mod tests {
                 rules: Default::default(),
             };
             let id = SecurityGroupRuleId::numbered(1);
-            let rule = StandingRule { id: Some(id.clone()), description: description.into(), tag: None };
+            let rule = ExistingRule { id: Some(id.clone()), description: description.into(), tag: None };
             let noted = noted.then_some(id).into_iter().collect();
             assert_eq!(group.owned_rule(&rule, &by, &noted).is_some(), expected, "{description}");
         };

@@ -5,7 +5,6 @@
 pub enum Partition {
     /// The commercial Regions.
     Aws,
-    /// China.
     China,
     /// GovCloud (US).
     GovCloud,

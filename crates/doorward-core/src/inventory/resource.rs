@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::{
-    AttachmentId, Cache, Call, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy,
-    DatabaseProxyEndpoint, EgressOnlyGatewayId, EndpointId, Function, InstanceId, InterfaceId,
-    InternetGatewayId, LoadBalancer, LoadBalancerKind, NatGatewayId, NetworkAclId, PeeringId, Place,
-    PrefixListId, ReplicationGroup, RouteTableId, RouteTarget, SecurityGroupId, ServerlessCache, SubnetId,
-    TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
+    AccountRegion, AttachmentId, Cache, Call, ContainerService, ContainerTask, Database, DatabaseCluster,
+    DatabaseProxy, DatabaseProxyEndpoint, DatabaseSnapshot, EgressOnlyGatewayId, EndpointId, Function,
+    InstanceId, InterfaceId, InternetGatewayId, LoadBalancer, LoadBalancerKind, NatGatewayId, NetworkAclId,
+    PeeringId, PrefixListId, ReplicationGroup, RouteTableId, RouteTarget, SecurityGroupId, ServerlessCache,
+    SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
 };
 use crate::text::shown;
 
@@ -104,6 +104,8 @@ kinds! {
     Database "database", None, &[Call::Databases], &["rds"];
     /// An RDS cluster.
     DatabaseCluster "database cluster", None, &[Call::DatabaseClusters], &["cluster"];
+    /// A snapshot of an RDS instance.
+    DatabaseSnapshot "database snapshot", None, &[Call::DatabaseSnapshots], &[];
     /// A DB subnet group.
     DatabaseSubnetGroup "DB subnet group", None, &[Call::DatabaseSubnetGroups], &[];
     /// An RDS Proxy.
@@ -144,6 +146,7 @@ impl ResourceKind {
                 | Self::ClassicLoadBalancer
                 | Self::Database
                 | Self::DatabaseCluster
+                | Self::DatabaseSnapshot
                 | Self::DatabaseSubnetGroup
                 | Self::DatabaseProxy
                 | Self::DatabaseProxyEndpoint
@@ -172,7 +175,7 @@ impl Serialize for ResourceKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// The account and Region.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The ARN of the cluster, for a service of ECS.
     pub cluster: Option<String>,
 }
@@ -186,17 +189,18 @@ impl Scope {
 
     /// Whether a word names the account, the Region, the profile or the cluster.
     pub fn is_called(&self, word: &str) -> bool {
-        let Place { profile, region, account } = &self.place;
-        let place = [profile.as_deref(), region.as_deref(), account.as_ref().map(|account| account.as_str())];
-        place.contains(&Some(word)) || self.cluster_name() == Some(word)
+        let AccountRegion { profile, region, account } = &self.account_region;
+        let account_region =
+            [profile.as_deref(), region.as_deref(), account.as_ref().map(|account| account.as_str())];
+        account_region.contains(&Some(word)) || self.cluster_name() == Some(word)
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cluster_name() {
-            Some(cluster) => write!(f, "cluster {} in {}", shown(cluster), self.place),
-            None => self.place.fmt(f),
+            Some(cluster) => write!(f, "cluster {} in {}", shown(cluster), self.account_region),
+            None => self.account_region.fmt(f),
         }
     }
 }
@@ -219,8 +223,8 @@ impl ResourceRef {
     }
 
     /// By a name that is unique within an account and Region.
-    pub fn named(kind: ResourceKind, name: &str, place: &Place) -> Self {
-        let scope = Scope { place: place.clone(), cluster: None };
+    pub fn named(kind: ResourceKind, name: &str, account_region: &AccountRegion) -> Self {
+        let scope = Scope { account_region: account_region.clone(), cluster: None };
         Self { kind, id: name.into(), scope: Some(Arc::new(scope)) }
     }
 
@@ -290,14 +294,14 @@ macro_rules! named {
         $(impl $name {
             /// A reference to it.
             pub fn resource(&self) -> ResourceRef {
-                ResourceRef::named(ResourceKind::$name, &self.name, &self.place)
+                ResourceRef::named(ResourceKind::$name, &self.name, &self.account_region)
             }
         })*
     };
 }
 
 named! {
-    Database DatabaseCluster DatabaseProxy DatabaseProxyEndpoint ReplicationGroup ServerlessCache Cache Function
+    Database DatabaseSnapshot DatabaseCluster DatabaseProxy DatabaseProxyEndpoint ReplicationGroup ServerlessCache Cache Function
 }
 
 impl LoadBalancer {
@@ -309,14 +313,14 @@ impl LoadBalancer {
                 ResourceKind::LoadBalancer
             }
         };
-        ResourceRef::named(kind, &self.name, &self.place)
+        ResourceRef::named(kind, &self.name, &self.account_region)
     }
 }
 
 impl ContainerService {
     /// A reference to it.
     pub fn resource(&self) -> ResourceRef {
-        let scope = Scope { place: self.place.clone(), cluster: self.cluster.clone() };
+        let scope = Scope { account_region: self.account_region.clone(), cluster: self.cluster.clone() };
         ResourceRef {
             kind: ResourceKind::ContainerService,
             id: self.name.as_str().into(),
@@ -354,7 +358,6 @@ impl RouteTarget {
 /// A resource with the name that people gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NamedResource {
-    /// Which one.
     pub resource: ResourceRef,
     /// Its `Name`, or the name of a security group.
     pub name: Option<String>,
@@ -406,8 +409,9 @@ mod tests {
 
     #[test]
     fn a_name_is_that_of_another_resource_in_another_region_and_an_id_is_not() {
-        let place = |region: &str| Place { region: Some(region.into()), ..Place::default() };
-        let database = |region| ResourceRef::named(ResourceKind::Database, "orders", &place(region));
+        let account_region =
+            |region: &str| AccountRegion { region: Some(region.into()), ..AccountRegion::default() };
+        let database = |region| ResourceRef::named(ResourceKind::Database, "orders", &account_region(region));
         assert_ne!(database("eu-west-1"), database("us-east-1"));
         assert_eq!(database("eu-west-1"), database("eu-west-1"));
         let id: InterfaceId = "eni-0a".parse().expect("an id");

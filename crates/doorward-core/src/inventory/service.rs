@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{InterfaceId, Partition, Place, SecurityGroupId, SubnetId, Tags, VpcId};
+use super::{
+    AccountRegion, Condition, DatabaseSettings, InterfaceId, Partition, SecurityGroupId, SubnetId, Tags,
+    VpcId,
+};
 
 /// A load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancer {
     /// Its ARN. Answers about a classic one have only its name; [`LoadBalancer::classic_arn`] makes the ARN of it.
     pub arn: String,
-    /// Its name.
     pub name: String,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// What it is.
     pub kind: LoadBalancerKind,
     /// Whether it has public addresses: its scheme is `internet-facing`.
     pub public: bool,
-    /// Its VPC.
     pub vpc: Option<VpcId>,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
     /// Its groups; a network load balancer without any admits all.
     pub groups: BTreeSet<SecurityGroupId>,
@@ -39,9 +39,13 @@ impl LoadBalancer {
     /// Where the account is not known the profile stands for it, so that the ARN tells two of one name apart.
     ///
     /// Source: Service Authorization Reference, Elastic Load Balancing, resource type `loadbalancer`.
-    pub fn classic_arn(name: &str, place: &Place) -> String {
-        let region = place.region.as_deref().unwrap_or_default();
-        let account = place.account.as_ref().map(ToString::to_string).or_else(|| place.profile.clone());
+    pub fn classic_arn(name: &str, account_region: &AccountRegion) -> String {
+        let region = account_region.region.as_deref().unwrap_or_default();
+        let account = account_region
+            .account
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| account_region.profile.clone());
         format!(
             "arn:{}:elasticloadbalancing:{region}:{}:loadbalancer/{name}",
             Partition::of(region).arn(),
@@ -53,7 +57,6 @@ impl LoadBalancer {
 /// A kind of load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadBalancerKind {
-    /// A classic one.
     Classic,
     /// An application load balancer.
     Application,
@@ -68,7 +71,6 @@ pub enum LoadBalancerKind {
 pub struct Listener {
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`, `SSL`.
     pub protocol: String,
-    /// The port.
     pub port: u16,
     /// Where it sends: ARNs of target groups, by its default action or by any of its rules.
     pub target_groups: BTreeSet<String>,
@@ -79,13 +81,10 @@ pub struct Listener {
 /// Targets of load balancers. A classic load balancer's instances are one without a port, with its ARN and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetGroup {
-    /// Its ARN.
     pub arn: String,
-    /// Its name.
     pub name: String,
     /// Where it was seen.
-    pub place: Place,
-    /// Its VPC.
+    pub account_region: AccountRegion,
     pub vpc: Option<VpcId>,
     /// Like a listener's.
     pub protocol: String,
@@ -132,35 +131,36 @@ pub struct Target {
 pub struct Database {
     /// `DBInstanceIdentifier`
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its engine, like `postgres`.
     pub engine: String,
     /// Its status, like `available`.
     pub status: String,
-    /// Its VPC.
     pub vpc: Option<VpcId>,
-    /// Its zone.
     pub zone: Option<String>,
     /// The subnets of its subnet group.
     pub subnets: BTreeSet<SubnetId>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// `PubliclyAccessible`
     pub public: bool,
     /// Its name in DNS.
     pub host: Option<String>,
-    /// Its port.
     pub port: Option<u16>,
     /// The cluster that it is in.
     pub cluster: Option<String>,
-    /// Its tags.
+    /// Its settings.
+    pub settings: DatabaseSettings,
     pub tags: Tags,
 }
 
 impl Database {
+    /// What its status means for those who want to use or to change it.
+    pub fn condition(&self) -> Condition {
+        Condition::of(&self.status)
+    }
+
     /// Whether a text is its ARN or its name.
     pub fn is_called(&self, text: &str) -> bool {
         self.arn.as_deref() == Some(text) || self.name == text
@@ -172,15 +172,12 @@ impl Database {
 pub struct DatabaseCluster {
     /// `DBClusterIdentifier`
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its status.
+    pub account_region: AccountRegion,
     pub status: String,
     /// The name of its subnet group.
     pub subnet_group: Option<String>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// Its name in DNS, for writing.
     pub host: Option<String>,
@@ -188,13 +185,11 @@ pub struct DatabaseCluster {
     pub reader_host: Option<String>,
     /// The names in DNS of its custom endpoints, each for some of its instances.
     pub custom_hosts: BTreeSet<String>,
-    /// Its port.
     pub port: Option<u16>,
     /// The names of its instances.
     pub members: BTreeSet<String>,
     /// The name of the instance that writes, where that was told.
     pub writer: Option<String>,
-    /// Its tags.
     pub tags: Tags,
 }
 
@@ -203,13 +198,11 @@ pub struct DatabaseCluster {
 pub struct DatabaseClusterEndpoint {
     /// `DBClusterEndpointIdentifier`
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The name of its cluster.
     pub cluster: String,
-    /// Its status.
     pub status: String,
     /// Its name in DNS.
     pub host: Option<String>,
@@ -242,30 +235,22 @@ pub enum ClusterEndpointMembers {
 /// Subnets of databases or caches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubnetGroup {
-    /// Its name.
     pub name: String,
     /// Where it was seen.
-    pub place: Place,
-    /// Its VPC.
+    pub account_region: AccountRegion,
     pub vpc: Option<VpcId>,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
 }
 
 /// An RDS Proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseProxy {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its status.
+    pub account_region: AccountRegion,
     pub status: String,
-    /// Its VPC.
     pub vpc: Option<VpcId>,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
     /// Its groups: for what its clients may and for what it may itself.
     pub groups: BTreeSet<SecurityGroupId>,
@@ -278,21 +263,16 @@ pub struct DatabaseProxy {
 /// A further endpoint of an RDS Proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseProxyEndpoint {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// The name of its proxy.
     pub proxy: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its status.
+    pub account_region: AccountRegion,
     pub status: String,
     /// Its VPC, which may be another than the proxy's.
     pub vpc: Option<VpcId>,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// Its name in DNS.
     pub host: Option<String>,
@@ -303,11 +283,9 @@ pub struct DatabaseProxyEndpoint {
 pub struct ReplicationGroup {
     /// `ReplicationGroupId`
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its status.
+    pub account_region: AccountRegion,
     pub status: String,
     /// The names of its cache clusters.
     pub members: BTreeSet<String>,
@@ -324,25 +302,19 @@ pub struct ReplicationGroup {
 /// A serverless cache of ElastiCache, which is reached by VPC endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerlessCache {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its engine, like `valkey`.
     pub engine: String,
-    /// Its status.
     pub status: String,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// Its name in DNS.
     pub host: Option<String>,
     /// Its name in DNS for reading.
     pub reader_host: Option<String>,
-    /// Its port.
     pub port: Option<u16>,
 }
 
@@ -351,55 +323,43 @@ pub struct ServerlessCache {
 pub struct Cache {
     /// `CacheClusterId`
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its engine, like `redis`.
     pub engine: String,
-    /// Its status.
     pub status: String,
     /// The name of its subnet group.
     pub subnet_group: Option<String>,
     /// The replication group that it is a member of.
     pub replication_group: Option<String>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// Its name in DNS.
     pub host: Option<String>,
-    /// Its port.
     pub port: Option<u16>,
 }
 
 /// A function of Lambda. One that is attached to no VPC has no interface, subnets or groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Its name.
     pub name: String,
-    /// Its ARN.
     pub arn: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its VPC.
+    pub account_region: AccountRegion,
     pub vpc: Option<VpcId>,
-    /// Its subnets.
     pub subnets: BTreeSet<SubnetId>,
-    /// Its groups.
     pub groups: BTreeSet<SecurityGroupId>,
 }
 
 /// A service of ECS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerService {
-    /// Its ARN.
     pub arn: String,
-    /// Its name.
     pub name: String,
     /// The ARN of its cluster.
     pub cluster: Option<String>,
     /// Where it was seen.
-    pub place: Place,
-    /// Its status.
+    pub account_region: AccountRegion,
     pub status: String,
     /// The subnets of its tasks.
     pub subnets: BTreeSet<SubnetId>,
@@ -409,6 +369,26 @@ pub struct ContainerService {
     pub public: bool,
     /// How its tasks are connected.
     pub network: TaskNetwork,
+    /// By what its tasks are replaced.
+    pub controller: DeploymentController,
+}
+
+impl ContainerService {
+    /// The name of its cluster, which ends its ARN.
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.cluster.as_deref().map(|arn| arn.rsplit('/').next().unwrap_or(arn))
+    }
+}
+
+/// By what the tasks of a service of ECS are replaced: its `deploymentController`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentController {
+    /// By ECS itself.
+    Ecs,
+    /// By CodeDeploy.
+    CodeDeploy,
+    /// By somebody who creates task sets.
+    External,
 }
 
 /// How the tasks of a service of ECS are connected.
@@ -423,16 +403,14 @@ pub enum TaskNetwork {
 /// A task of ECS that has an interface of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerTask {
-    /// Its ARN.
     pub arn: String,
     /// Where it was seen.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The ARN of its cluster.
     pub cluster: Option<String>,
     /// `service:NAME`, or `family:NAME` of its definition.
     pub group: Option<String>,
     /// Its last status.
     pub status: String,
-    /// Its interfaces.
     pub interfaces: BTreeSet<InterfaceId>,
 }

@@ -27,6 +27,11 @@ pub enum NameError {
         "`{0}` cannot be the name of a role: `default`, `internet` and names that begin with `sg-` are reserved"
     )]
     Reserved(String),
+    /// RDS would not take it.
+    #[error(
+        "`{0}` cannot be the name of an environment, which has up to 32 lower-case letters, digits and single hyphens between them, and begins with a letter"
+    )]
+    Environment(String),
     /// A byte that Apache's files, a rule's description or a URL could not carry.
     #[error("`{name}` has {what}, which a name cannot have")]
     Forbidden {
@@ -116,6 +121,23 @@ name!(
     /// A role: a security group that resources have attached for what they are, or for what they may reach.
     RoleName, role
 );
+
+name!(
+    /// An environment that the policy declares: an instance and a database in a network.
+    EnvironmentName, environment
+);
+
+/// A part of the identifier of a DB instance, which RDS stores in lower case (RDS API reference, `CreateDBInstance`), and of
+/// the name of a load balancer, which has up to 32 characters.
+fn environment(text: &str) -> Result<(), NameError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good = (1..=32).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(allowed)
+        && !text.ends_with('-')
+        && !text.contains("--");
+    if good { Ok(()) } else { Err(NameError::Environment(text.into())) }
+}
 
 /// The name of a security group too, which AWS reserves `default` and the form of an id for (EC2 API reference,
 /// `CreateSecurityGroup`). `internet` means everybody where a role could be named.

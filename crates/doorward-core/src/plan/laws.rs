@@ -9,8 +9,8 @@ use super::*;
 use crate::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use crate::grant::{Grant, GrantId, Life};
 use crate::inventory::{
-    Direction, Inventory, Peer, Place, PrefixListId, RULES_PER_GROUP, RuleIdentity, SecurityGroup,
-    SecurityGroupId, SecurityGroupRuleId, StandingRule,
+    AccountRegion, Direction, ExistingRule, Inventory, Peer, PrefixListId, RULES_PER_GROUP, RuleIdentity,
+    SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
 };
 use crate::net::{Cidr, Family, Flow};
 use crate::policy::{
@@ -47,7 +47,7 @@ fn firewall(group: &str, statics: Vec<Cidr>) -> Firewall {
         about: String::new(),
         kind: Enforcement::SecurityGroup {
             group: group.parse().expect("a group"),
-            at: Place::default(),
+            at: AccountRegion::default(),
             vpc: None,
         },
         statics,
@@ -113,7 +113,7 @@ fn rulesets() -> impl Strategy<Value = BTreeMap<SecurityGroupId, Ruleset>> {
 }
 
 /// A rule as one may meet it: foreign, marked by us or another, past its end or not, with its tag or without.
-fn standing() -> impl Strategy<Value = (String, Option<String>)> {
+fn existing() -> impl Strategy<Value = (String, Option<String>)> {
     let mark = (1..3_u8, prop::option::of(-5_000..5_000_i64)).prop_map(|(by, end)| {
         let because = match end {
             Some(_) => Because::Grant {
@@ -142,7 +142,7 @@ fn standing() -> impl Strategy<Value = (String, Option<String>)> {
 
 fn account(most: usize) -> impl Strategy<Value = Inventory> {
     let way = prop_oneof![9 => Just(Direction::In), 1 => Just(Direction::Out)];
-    let rule = (way, flow(), peer(), standing());
+    let rule = (way, flow(), peer(), existing());
     let group = prop::collection::vec(rule, 0..most);
     (prop::collection::vec(group, GROUPS.len()), prop::option::of(4..40_u32)).prop_map(|(groups, quota)| {
         let mut next = 0;
@@ -150,12 +150,12 @@ fn account(most: usize) -> impl Strategy<Value = Inventory> {
             let id: SecurityGroupId = id.parse().expect("a group");
             let rules = rules.into_iter().map(|(direction, flow, peer, (description, tag))| {
                 next += 1;
-                let rule = StandingRule { id: Some(name(next)), description, tag };
+                let rule = ExistingRule { id: Some(name(next)), description, tag };
                 (RuleIdentity { direction, flow, peer }, rule)
             });
             let group = SecurityGroup {
                 id: id.clone(),
-                place: Place::default(),
+                account_region: AccountRegion::default(),
                 owner: None,
                 vpc: None,
                 name: "clients".into(),
@@ -168,7 +168,7 @@ fn account(most: usize) -> impl Strategy<Value = Inventory> {
         Inventory {
             groups: groups.collect(),
             prefix_list_weights: BTreeMap::from([("pl-01".parse::<PrefixListId>().expect("a list"), 3)]),
-            rules_per_group: quota.map(|quota| (Place::default(), quota)).into_iter().collect(),
+            rules_per_group: quota.map(|quota| (AccountRegion::default(), quota)).into_iter().collect(),
             ..Inventory::default()
         }
     })
@@ -198,7 +198,7 @@ fn without_ids(inventory: &Inventory) -> Inventory {
 
 /// With a quota that nothing reaches.
 fn roomy(mut inventory: Inventory) -> Inventory {
-    inventory.rules_per_group = BTreeMap::from([(Place::default(), 10_000)]);
+    inventory.rules_per_group = BTreeMap::from([(AccountRegion::default(), 10_000)]);
     inventory
 }
 
@@ -289,7 +289,7 @@ proptest! {
                     family,
                     &account.prefix_list_weights,
                 );
-                weight <= account.quota(&Place::default())
+                weight <= account.quota(&AccountRegion::default())
             })
         };
         prop_assume!(within(&account));
@@ -317,7 +317,7 @@ fn a_full_group_makes_room_before_it_adds() {
         |last: u8| -> Ruleset { (1..=RULES_PER_GROUP as u8 - 1).chain([last]).flat_map(one).collect() };
     let empty = SecurityGroup {
         id: group.clone(),
-        place: Place::default(),
+        account_region: AccountRegion::default(),
         owner: None,
         vpc: None,
         name: String::new(),

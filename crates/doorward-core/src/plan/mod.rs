@@ -41,6 +41,11 @@ impl<S> Plan<S> {
         &self.steps
     }
 
+    /// The digest of the inventory that it was made from.
+    pub fn made_from(&self) -> Digest {
+        self.of
+    }
+
     /// The steps, to be performed on the inventory with that digest.
     pub fn for_account(self, digest: Digest) -> Result<Vec<S>, Moved> {
         if self.of == digest { Ok(self.steps) } else { Err(Moved) }

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::inventory::{
-    Inventory, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
+    ExistingRule, Inventory, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
 };
 use crate::net::Family;
 
@@ -11,34 +11,19 @@ use crate::net::Family;
 pub enum NotPerformed {
     /// `InvalidGroup.NotFound`
     #[error("security group {group} does not exist")]
-    NoGroup {
-        /// Which.
-        group: SecurityGroupId,
-    },
+    NoGroup { group: SecurityGroupId },
     /// `InvalidPermission.Duplicate`
     #[error("security group {group} already has the rule {rule}")]
-    Duplicate {
-        /// Where.
-        group: SecurityGroupId,
-        /// Which rule.
-        rule: RuleIdentity,
-    },
+    Duplicate { group: SecurityGroupId, rule: RuleIdentity },
     /// `InvalidSecurityGroupRuleId.NotFound`
     #[error("security group {group} does not have the rule {rule}")]
-    NoRule {
-        /// Where.
-        group: SecurityGroupId,
-        /// Which rule.
-        rule: RuleIdentity,
-    },
+    NoRule { group: SecurityGroupId, rule: RuleIdentity },
     /// `RulesPerSecurityGroupLimitExceeded`
     #[error(
         "security group {group} would have more than the {quota} {family} rules that quota L-0EA8095F (rules per security group) allows"
     )]
     Full {
-        /// Where.
         group: SecurityGroupId,
-        /// Which family.
         family: Family,
         /// How many it may have.
         quota: u32,
@@ -69,7 +54,7 @@ fn change(
     match step {
         Step::Authorize { rules, .. } => {
             for (identity, mark) in rules {
-                let rule = StandingRule {
+                let rule = ExistingRule {
                     id: Some(name()),
                     description: mark.to_string(),
                     tag: Some(mark.by.to_string()),
@@ -108,7 +93,7 @@ fn within_quota(
     after: &SecurityGroup,
 ) -> Result<(), NotPerformed> {
     use crate::inventory::Direction::{In, Out};
-    let quota = inventory.quota(&before.place);
+    let quota = inventory.quota(&before.account_region);
     let weights = &inventory.prefix_list_weights;
     for (direction, family) in [(In, Family::V4), (In, Family::V6), (Out, Family::V4), (Out, Family::V6)] {
         let would = after.weight(direction, family, weights);

@@ -15,9 +15,7 @@ pub enum NoRoom {
         "security group {group} would have {would} inbound {family} rules of the {quota} that quota L-0EA8095F (rules per security group) allows"
     )]
     Quota {
-        /// The group.
         group: SecurityGroupId,
-        /// The family.
         family: Family,
         /// How many it would have.
         would: u32,
@@ -25,27 +23,23 @@ pub enum NoRoom {
         quota: u32,
     },
     /// The group is not there.
-    #[error("security group {group} does not exist in {place}")]
+    #[error("security group {group} does not exist in {account_region}")]
     Gone {
-        /// The group.
         group: SecurityGroupId,
         /// Where it was looked for.
-        place: crate::inventory::Place,
+        account_region: crate::inventory::AccountRegion,
     },
     /// The group could not be seen.
     #[error("security group {group} could not be read: {why}")]
     Unseen {
-        /// The group.
         group: SecurityGroupId,
         /// What kind of failure that was.
         cause: Cause,
-        /// Why.
         why: String,
     },
     /// The group is elsewhere than the policy says.
     #[error("security group {group} is in {actual}, but the policy says {policy}")]
     WrongVpc {
-        /// The group.
         group: SecurityGroupId,
         /// Where it is.
         actual: String,
@@ -66,7 +60,7 @@ pub fn room(
     };
     let is = match actual.group(id) {
         Seen::There(group) => group,
-        Seen::Gone => return Err(NoRoom::Gone { group: id.clone(), place: at.clone() }),
+        Seen::Gone => return Err(NoRoom::Gone { group: id.clone(), account_region: at.clone() }),
         Seen::Unseen(gap) => {
             return Err(NoRoom::Unseen { group: id.clone(), cause: gap.cause(), why: gap.to_string() });
         }
@@ -76,7 +70,7 @@ pub fn room(
         return Err(NoRoom::WrongVpc { group: id.clone(), actual, policy: policy.clone() });
     }
     let rulesets = BTreeMap::from([(id.clone(), ruleset.clone())]);
-    let quota = actual.quota(&is.place);
+    let quota = actual.quota(&is.account_region);
     let should = wanted(actual, &rulesets, by);
     for family in [Family::V4, Family::V6] {
         let count = |group: &SecurityGroup| group.weight(Direction::In, family, &actual.prefix_list_weights);

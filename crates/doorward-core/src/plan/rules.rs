@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Plan;
 use crate::firewall::{InstallationId, Mark, Rule, Ruleset};
 use crate::inventory::{
-    Direction, Inventory, Owned, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
-    StandingRule,
+    Direction, ExistingRule, Inventory, Owned, RuleIdentity, SecurityGroup, SecurityGroupId,
+    SecurityGroupRuleId,
 };
 use crate::net::Family;
 
@@ -15,21 +15,18 @@ use crate::net::Family;
 pub enum Step {
     /// Rules to add to a group, each with the description that marks it.
     Authorize {
-        /// The group.
         group: SecurityGroupId,
         /// What to let through, and the mark.
         rules: Vec<(RuleIdentity, Mark)>,
     },
     /// Descriptions to write anew on rules that stand.
     Describe {
-        /// The group.
         group: SecurityGroupId,
         /// Which rules, and what to write.
         rules: Vec<Remark>,
     },
     /// Rules to take away.
     Revoke {
-        /// The group.
         group: SecurityGroupId,
         /// Which rules, and what they let through.
         rules: Vec<(Owned<SecurityGroupRuleId>, RuleIdentity)>,
@@ -43,13 +40,31 @@ pub struct Remark {
     pub id: Owned<SecurityGroupRuleId>,
     /// What it lets through.
     pub rule: RuleIdentity,
-    /// Its mark.
     pub mark: Mark,
     /// Whether the tag has to be written too.
     pub retag: bool,
 }
 
 impl Step {
+    /// The same as steps of one rule each.
+    pub fn each_rule(&self) -> Vec<Self> {
+        let group = self.group();
+        match self {
+            Self::Authorize { rules, .. } => {
+                let one = |rule: &(RuleIdentity, Mark)| vec![rule.clone()];
+                rules.iter().map(|rule| Self::Authorize { group: group.clone(), rules: one(rule) }).collect()
+            }
+            Self::Describe { rules, .. } => {
+                let one = |remark: &Remark| vec![remark.clone()];
+                rules.iter().map(|rule| Self::Describe { group: group.clone(), rules: one(rule) }).collect()
+            }
+            Self::Revoke { rules, .. } => {
+                let one = |rule: &(Owned<SecurityGroupRuleId>, RuleIdentity)| vec![rule.clone()];
+                rules.iter().map(|rule| Self::Revoke { group: group.clone(), rules: one(rule) }).collect()
+            }
+        }
+    }
+
     /// The group that it changes.
     pub fn group(&self) -> &SecurityGroupId {
         match self {
@@ -76,7 +91,7 @@ pub fn wanted(
         for rule in ruleset.iter() {
             let identity = RuleIdentity::admitting(rule.flow(), rule.peer());
             let before = actual.groups.get(id).and_then(|group| group.rules.get(&identity));
-            group.rules.entry(identity).or_insert_with(|| StandingRule {
+            group.rules.entry(identity).or_insert_with(|| ExistingRule {
                 id: before.and_then(|rule| rule.id.clone()),
                 description: mark(rule, by).to_string(),
                 tag: Some(by.to_string()),
@@ -113,24 +128,24 @@ pub(super) fn group_steps(
     actual: &Inventory,
     is: &SecurityGroup,
     should: &SecurityGroup,
-    right: impl Fn(&RuleIdentity, &StandingRule) -> Option<Owned<SecurityGroupRuleId>>,
+    right: impl Fn(&RuleIdentity, &ExistingRule) -> Option<Owned<SecurityGroupRuleId>>,
     steps: &mut Vec<Step>,
 ) {
     let mut add = Vec::new();
     let mut describe = Vec::new();
     for (identity, rule) in &should.rules {
-        let standing = is.rules.get(identity);
-        if standing.is_some_and(|is| is.description == rule.description && is.tag == rule.tag) {
+        let existing = is.rules.get(identity);
+        if existing.is_some_and(|is| is.description == rule.description && is.tag == rule.tag) {
             continue;
         }
         let Ok(mark) = rule.description.parse::<Mark>() else { continue };
-        match standing {
+        match existing {
             None => add.push((identity.clone(), mark)),
-            Some(standing) => describe.extend(right(identity, standing).map(|id| Remark {
+            Some(existing) => describe.extend(right(identity, existing).map(|id| Remark {
                 id,
                 rule: identity.clone(),
                 mark,
-                retag: standing.tag != rule.tag,
+                retag: existing.tag != rule.tag,
             })),
         }
     }
@@ -147,7 +162,7 @@ pub(super) fn group_steps(
             let weights = &actual.prefix_list_weights;
             let adding = add.iter().filter(|(rule, _)| rule.direction == direction);
             let adding: u32 = adding.map(|(rule, _)| rule.peer.weight(family, weights)).sum();
-            is.weight(direction, family, weights).saturating_add(adding) > actual.quota(&is.place)
+            is.weight(direction, family, weights).saturating_add(adding) > actual.quota(&is.account_region)
         })
     });
     let describe = (!describe.is_empty()).then(|| Step::Describe { group: group(), rules: describe });
@@ -162,7 +177,7 @@ pub(super) fn group_steps(
 fn ours(
     actual: &Inventory,
     identity: &RuleIdentity,
-    rule: &StandingRule,
+    rule: &ExistingRule,
     by: &InstallationId,
 ) -> Option<Owned<SecurityGroupRuleId>> {
     // A rule that the store has noted is a grant's, also where somebody wrote another mark on it to keep it open.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, TargetName};
-use crate::inventory::{AccountId, ConnectEndpointId, Place};
+use crate::inventory::{AccountId, AccountRegion, ConnectEndpointId};
 
 /// `[ssm]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Ssm {
     /// The machine that sessions are opened to: an instance or a tag.
     pub jump_host: Address,
     /// The profile and the Region that it is found through.
-    pub at: Place,
+    pub at: AccountRegion,
     /// Which documents sessions are opened with.
     pub documents: Documents,
     /// The role whose credentials the server vends for a grant; none: each person has credentials of their own.
@@ -79,7 +79,7 @@ pub struct Ssh {
     /// The machine that SSH goes to: an instance, a tag, an address or a name.
     pub jump_host: Address,
     /// The profile and the Region that it is found through.
-    pub at: Place,
+    pub at: AccountRegion,
     /// Who one is on it.
     pub user: SshUser,
     /// What carries the connection to it.
@@ -229,15 +229,17 @@ impl FromStr for Hop {
 
     fn from_str(text: &str) -> Result<Self, JumpError> {
         let not = || JumpError::Hop(text.to_owned());
-        let (user, place) = text.rsplit_once('@').ok_or_else(not)?;
-        let bracketed = place.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (user, account_region) = text.rsplit_once('@').ok_or_else(not)?;
+        let bracketed = account_region.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let (host, port) = match bracketed {
             Some((host, rest)) => {
                 host.parse::<std::net::Ipv6Addr>().map_err(|_| not())?;
                 (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(not)?) })
             }
-            None if place.parse::<IpAddr>().is_ok() => (place, None),
-            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+            None if account_region.parse::<IpAddr>().is_ok() => (account_region, None),
+            None => account_region
+                .split_once(':')
+                .map_or((account_region, None), |(host, port)| (host, Some(port))),
         };
         let port = port.map_or(Ok(22), str::parse::<u16>).ok().filter(|port| *port > 0).ok_or_else(not)?;
         let Ok(Address::Host(host)) = host.parse() else { return Err(not()) };

@@ -78,9 +78,7 @@ impl fmt::Display for Mistake {
 /// A place in a text, both counted from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
-    /// The line.
     pub line: usize,
-    /// The column.
     pub column: usize,
 }
 

@@ -1,11 +1,14 @@
 //! The policy: who may reach what, by which transport, for how long.
 
 mod address;
+mod closing;
 mod duration;
+mod intent;
 mod jump;
 mod mistake;
 mod parse;
 pub mod people;
+mod within;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,13 +18,15 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use address::AddressError;
+pub use closing::Closing;
 pub use duration::{DurationError, duration, in_words};
+pub use intent::{Intent, IntentEnd, IntentKind};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use parse::{FileAt, FilesAt, FolderAt, GroupAt, Reading, Remains, Role, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 
-use crate::inventory::{Place, SecurityGroupId, VpcId};
+use crate::inventory::{AccountRegion, SecurityGroupId, VpcId};
 pub use crate::name::{FirewallName, Group, NameError, Person, TargetName};
 use crate::net::{Cidr, Flow, Special};
 use crate::topology::Topology;
@@ -40,15 +45,19 @@ pub struct Policy {
     /// How many grants there may be at once.
     pub limits: Limits,
     /// The profile and the Region of all that does not say its own.
-    pub aws: Place,
+    pub aws: AccountRegion,
     /// How Session Manager is reached, when the policy says so.
     pub ssm: Option<Ssm>,
     /// How SSH is reached, when the policy says so.
     pub ssh: Option<Ssh>,
     /// A folder with a recorded account, in which what else a grant lets in is looked up; when the policy names one.
     pub inventory: Option<String>,
-    /// Networks and roles. Nothing is done with them yet but to check them.
+    /// Networks and roles, which `doorward plan` plans.
     pub topology: Topology,
+    /// A file with prices, if the policy names one.
+    pub prices: Option<String>,
+    /// Traffic that the account must never, or always, allow.
+    pub intents: Vec<Intent>,
     /// Places of enforcement by name.
     pub firewalls: BTreeMap<FirewallName, Firewall>,
     /// What can be reached, by name.
@@ -193,7 +202,6 @@ impl Default for Limits {
 /// `[firewall.NAME]`: a place where rules are enforced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firewall {
-    /// Its name.
     pub name: FirewallName,
     /// What it is for, in the operator's words.
     pub about: String,
@@ -211,7 +219,7 @@ pub enum Enforcement {
         /// `sg-…`
         group: SecurityGroupId,
         /// The profile and Region that it is found through.
-        at: Place,
+        at: AccountRegion,
         /// The VPC that it must be in, when the policy says so.
         vpc: Option<VpcId>,
     },
@@ -238,29 +246,9 @@ impl Enforcement {
     }
 }
 
-/// What the end of a grant does to a connection that is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Closing {
-    /// It is cut.
-    Severs,
-    /// It lives on until one side ends it; only new ones are refused.
-    RefusesNewOnly,
-}
-
-impl fmt::Display for Closing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Severs => "open connections are cut",
-            Self::RefusesNewOnly => "new connections are refused; one that is already open may live on",
-        })
-    }
-}
-
 /// `[target.NAME]`: what people reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Its name.
     pub name: TargetName,
     /// What it is, in the operator's words.
     pub about: String,

@@ -5,42 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::Money;
-
-/// What has a price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Item {
-    /// A zonal NAT gateway, an hour.
-    NatGatewayHour,
-    /// A NAT gateway, each GB that it processes.
-    NatGatewayGb,
-    /// A regional NAT gateway, an hour.
-    RegionalNatGatewayHour,
-    /// A public IPv4 address, an hour, in use or not.
-    #[serde(rename = "public-ipv4-hour")]
-    PublicIpv4Hour,
-    /// An interface endpoint, an hour in each zone.
-    InterfaceEndpointHour,
-    /// An interface endpoint, each GB that it processes.
-    InterfaceEndpointGb,
-    /// Each GB between two zones of a Region, in each direction.
-    BetweenZonesGb,
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NatGatewayHour => "a NAT gateway",
-            Self::NatGatewayGb => "traffic by a NAT gateway",
-            Self::RegionalNatGatewayHour => "a regional NAT gateway",
-            Self::PublicIpv4Hour => "a public IPv4 address",
-            Self::InterfaceEndpointHour => "an interface endpoint in a zone",
-            Self::InterfaceEndpointGb => "traffic by an interface endpoint",
-            Self::BetweenZonesGb => "traffic between zones",
-        })
-    }
-}
+use super::{Item, Money};
 
 /// How sure a price is, from the surest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -60,6 +25,18 @@ impl Sure {
     /// Whether the price is shown with "about".
     pub fn is_about(self) -> bool {
         self == Self::One
+    }
+}
+
+impl Sure {
+    /// As a table says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Bill => "bill",
+            Self::Several => "several",
+            Self::One => "one",
+        }
     }
 }
 
@@ -131,12 +108,7 @@ pub enum NoPrice {
     Region(String),
     /// The Region is there without this item.
     #[error("the table of prices has no price of {item} in {region}")]
-    Item {
-        /// The Region.
-        region: String,
-        /// The item.
-        item: Item,
-    },
+    Item { region: String, item: Item },
 }
 
 impl Table {
@@ -165,9 +137,62 @@ impl Table {
         items.get(&item).ok_or_else(|| NoPrice::Item { region: region.to_owned(), item })
     }
 
+    /// Adds a price, in place of the one that is there.
+    pub fn put(&mut self, region: &str, item: Item, price: Price) {
+        self.0.entry(region.to_owned()).or_default().insert(item, price);
+    }
+
+    /// These prices, and those of another table where there are none here.
+    #[must_use]
+    pub fn over(mut self, other: Self) -> Self {
+        for (region, items) in other.0 {
+            let own = self.0.entry(region).or_default();
+            for (item, price) in items {
+                own.entry(item).or_insert(price);
+            }
+        }
+        self
+    }
+
+    /// The prices of a Region, by item.
+    pub fn prices(&self, region: &str) -> impl Iterator<Item = (Item, &Price)> {
+        self.0.get(region).into_iter().flatten().map(|(item, price)| (*item, price))
+    }
+
+    /// Whether it has no price.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(BTreeMap::is_empty)
+    }
+
     /// The Regions of which something is known.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+}
+
+/// As [`Table::read`] reads it.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        for (number, (region, items)) in self.0.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "[[price]]\nregion = {}", quoted(region))?;
+            for (item, Price { usd, sure, date, source }) in items {
+                let usd = usd.to_string().replace('$', "");
+                let (key, sure) = (item.key(), sure.word());
+                // A point divides a key of TOML.
+                let key = if key.contains('.') { quoted(&key) } else { key.into_owned() };
+                writeln!(
+                    f,
+                    "{key} = {{ usd = \"{usd}\", sure = \"{sure}\", date = {}, source = {} }}",
+                    quoted(date),
+                    quoted(source)
+                )?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -201,6 +226,31 @@ mod tests {
             Item::RegionalNatGatewayHour,
             "the table of prices has no price of a regional NAT gateway in us-east-1",
         );
+    }
+
+    #[test]
+    fn a_table_reads_as_it_writes() {
+        let table = Table::built_in().expect("a table");
+        assert_eq!(Table::read(&table.to_string()).as_ref(), Ok(&table));
+    }
+
+    #[test]
+    fn one_table_over_another_has_the_prices_of_both() {
+        let price = |usd: &str| Price {
+            usd: usd.parse().expect("an amount"),
+            sure: Sure::List,
+            date: "2026-11-30".into(),
+            source: "a test".into(),
+        };
+        let mut own = Table::default();
+        own.put("eu-west-1", Item::NatGatewayHour, price("0.05"));
+        own.put("sa-east-1", Item::NatGatewayHour, price("0.093"));
+        let both = own.over(Table::built_in().expect("a table"));
+        let usd = |region, item| both.price(region, item).map(|price| price.usd.to_string());
+        assert_eq!(usd("eu-west-1", Item::NatGatewayHour).as_deref(), Ok("$0.05"));
+        assert_eq!(usd("eu-west-1", Item::NatGatewayGb).as_deref(), Ok("$0.048"));
+        assert_eq!(usd("sa-east-1", Item::NatGatewayHour).as_deref(), Ok("$0.093"));
+        assert!(both.price("sa-east-1", Item::NatGatewayGb).is_err());
     }
 
     #[test]

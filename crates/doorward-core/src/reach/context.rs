@@ -46,8 +46,8 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn gap(self, call: Call, vpc: VpcIx) -> Option<GapIx> {
-        let place = &self.network.vpcs.at(vpc).place;
-        let known = |gap: &crate::inventory::Gap| gap.place == *place && gap.is_of(call);
+        let account_region = &self.network.vpcs.at(vpc).account_region;
+        let known = |gap: &crate::inventory::Gap| gap.account_region == *account_region && gap.is_of(call);
         self.network.gaps.enumerate().find(|(_, gap)| known(gap)).map(|(index, _)| index)
     }
 }

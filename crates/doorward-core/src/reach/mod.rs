@@ -8,6 +8,7 @@ mod code;
 mod compare;
 mod context;
 mod flows;
+mod intent;
 mod matrix;
 mod network;
 mod question;
@@ -20,6 +21,7 @@ pub use compare::change::{Change, Edit, Impossible, after, commands};
 pub use compare::collateral::{Collateral, collateral, with_grant};
 pub use compare::edits::of_grant;
 pub use flows::Flows;
+pub use intent::{Outcome, Proof, prove};
 pub use matrix::exposure::Exposure;
 pub use question::repair::{Repair, RepairStep};
 pub use result::{
@@ -33,7 +35,7 @@ use self::context::Context;
 use self::matrix::{exposure, listing};
 use self::network::Network;
 use self::network::table::{Index as _, InterfaceIx};
-use crate::inventory::Inventory;
+use crate::inventory::{InterfaceId, Inventory, ResourceRef};
 use crate::net::{Cidr, Family};
 
 /// Who can reach what in one inventory.
@@ -96,6 +98,12 @@ impl Reachability {
     /// The roles, by their numbers.
     pub fn roles(&self) -> &[Role] {
         &self.roles
+    }
+
+    /// The interfaces of a resource that are in the inventory.
+    pub fn interfaces_of(&self, resource: &ResourceRef) -> Vec<InterfaceId> {
+        let members = self.network.members.get(resource).into_iter().flatten();
+        members.filter_map(|member| self.network.interfaces.at(*member).id.clone()).collect()
     }
 
     /// Every path between roles, the internet and the networks behind VPNs, one receiver after the other.

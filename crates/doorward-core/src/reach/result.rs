@@ -162,11 +162,9 @@ pub struct Role {
     pub id: RoleId,
     /// What people would call it: what its interfaces belong to, else their groups.
     pub name: String,
-    /// Their VPC.
     pub vpc: VpcId,
     /// Their subnets, which share a route table and a network ACL.
     pub subnets: BTreeSet<SubnetId>,
-    /// Their groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// The ids of the interfaces; what has an interface that was not seen stands by its own name, like `rds:orders`.
     pub members: Vec<ResourceRef>,

@@ -5,18 +5,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::ZoneId;
-use crate::inventory::{EndpointKind, Place, VpcId};
+use crate::inventory::{AccountRegion, EndpointKind, VpcId};
 use crate::name::NetworkName;
 use crate::net::Cidr;
 
 /// A network, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// Its name.
     pub name: NetworkName,
     /// The profile and Region.
-    pub at: Place,
-    /// Which VPC.
+    pub at: AccountRegion,
     pub vpc: VpcChoice,
     /// Where it has subnets.
     pub zones: Zones,
@@ -58,7 +56,9 @@ impl fmt::Display for Network {
             Zones::Count(count) => writeln!(f, "zones = {count}")?,
             Zones::These(zones) => writeln!(f, "zones = {}", list(zones))?,
         }
-        writeln!(f, "subnets = \"/{}\"", self.subnet_bits)?;
+        if !self.zones.is_empty() {
+            writeln!(f, "subnets = \"/{}\"", self.subnet_bits)?;
+        }
         writeln!(f, "nat = \"{}\"", self.nat)?;
         writeln!(f, "endpoints = {}", list(&self.endpoints))
     }
@@ -97,8 +97,15 @@ pub enum VpcChoice {
 pub enum Zones {
     /// In so many zones. Those that it has subnets in stay; others are added in the order of their ids.
     Count(u8),
-    /// In exactly these.
+    /// In exactly these. None: it has no subnet of its own, only roles in a VPC that exists.
     These(BTreeSet<ZoneId>),
+}
+
+impl Zones {
+    /// Whether the network has no subnet of its own.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::These(zones) if zones.is_empty())
+    }
 }
 
 /// How private subnets reach the internet over IPv4.

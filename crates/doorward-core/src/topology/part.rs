@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{EndpointService, SubnetKind, ZoneId};
-use crate::name::{NetworkName, RoleName};
+use super::{EndpointService, EnvironmentPart, SubnetKind, ZoneId};
+use crate::name::{EnvironmentName, NetworkName, RoleName};
 
 /// What a resource is for: the value of the tag [`Mark::PART_TAG`](crate::mark::Mark::PART_TAG).
 ///
@@ -12,7 +12,6 @@ use crate::name::{NetworkName, RoleName};
 /// this tag in the creating call, and is looked up by it before another is made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purpose {
-    /// The network.
     pub network: NetworkName,
     /// Which part of it.
     pub part: Part,
@@ -30,6 +29,7 @@ impl Purpose {
         match part {
             Part::Vpc => network.to_string(),
             Part::Role(role) => format!("{network}-{role}"),
+            Part::Environment(environment, part) => format!("{network}-{environment}-{part}"),
             part => format!("{network}-{}", part.to_string().replace('/', "-")),
         }
     }
@@ -43,7 +43,6 @@ impl Purpose {
 /// A part of a network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
-    /// Its VPC.
     Vpc,
     /// The main route table of a VPC that is made: AWS makes it with the VPC, and it stays as it is.
     MainTable,
@@ -51,9 +50,7 @@ pub enum Part {
     DefaultAcl,
     /// The default security group of a VPC that is made, which is emptied.
     DefaultGroup,
-    /// Its internet gateway.
     InternetGateway,
-    /// A subnet.
     Subnet(SubnetKind, ZoneId),
     /// The route table of its public subnets.
     PublicTable,
@@ -73,6 +70,8 @@ pub enum Part {
     DatabaseSubnets,
     /// The security group of a role.
     Role(RoleName),
+    /// A part of an environment.
+    Environment(EnvironmentName, EnvironmentPart),
 }
 
 impl Part {
@@ -93,6 +92,7 @@ impl Part {
             Self::EndpointGroup => "security group for interface endpoints".into(),
             Self::DatabaseSubnets => "DB subnet group".into(),
             Self::Role(role) => format!("security group for the role {role}"),
+            Self::Environment(environment, part) => format!("{part} of the environment {environment}"),
         }
     }
 }
@@ -115,6 +115,7 @@ impl fmt::Display for Part {
             Self::EndpointGroup => f.write_str("endpoint-security-group"),
             Self::DatabaseSubnets => f.write_str("db-subnet-group"),
             Self::Role(role) => write!(f, "role/{role}"),
+            Self::Environment(environment, part) => write!(f, "environment/{environment}/{part}"),
         }
     }
 }
@@ -158,6 +159,8 @@ fn purpose(text: &str) -> Option<Purpose> {
         ["endpoint-security-group"] => Part::EndpointGroup,
         ["db-subnet-group"] => Part::DatabaseSubnets,
         ["role", role] => Part::Role(role.parse().ok()?),
+        ["environment", name, "instance"] => Part::Environment(name.parse().ok()?, EnvironmentPart::Instance),
+        ["environment", name, "database"] => Part::Environment(name.parse().ok()?, EnvironmentPart::Database),
         _ => return None,
     };
     Some(Purpose { network: network.parse().ok()?, part })
@@ -187,6 +190,8 @@ mod tests {
             Part::EndpointGroup,
             Part::DatabaseSubnets,
             Part::Role("db_connect".parse().expect("a role")),
+            Part::Environment("dev".parse().expect("a name"), EnvironmentPart::Instance),
+            Part::Environment("e".repeat(32).parse().expect("a name"), EnvironmentPart::Database),
         ];
         for part in parts {
             let purpose = Purpose { network: "n".repeat(63).parse().expect("a name"), part };

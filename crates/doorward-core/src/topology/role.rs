@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use super::EnvironmentPart;
 use super::network::{key, list, quoted};
-use crate::inventory::InstanceId;
-use crate::name::{NetworkName, RoleName};
+use crate::inventory::{InstanceId, SecurityGroupId};
+use crate::name::{EnvironmentName, NetworkName, RoleName};
 use crate::net::{Cidr, Family, Flow, NetError};
 
 /// A role, with every default filled in.
@@ -16,6 +17,9 @@ pub struct Role {
     pub name: RoleName,
     /// The network whose VPC it is in.
     pub network: NetworkName,
+    /// The security group that it is, where that exists already and somebody else made it; none if one is made for it. Its rules and
+    /// attachments are added to and never taken from.
+    pub group: Option<SecurityGroupId>,
     /// Who may reach what has it attached. Empty: nobody.
     pub admits: BTreeMap<Source, BTreeSet<Flow>>,
     /// What is reached outside of all roles. What other roles admit is reached without being listed. Empty: nothing.
@@ -29,6 +33,9 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[role.{}]", key(self.name.as_str()))?;
         writeln!(f, "network = {}", quoted(self.network.as_str()))?;
+        if let Some(group) = &self.group {
+            writeln!(f, "group = \"{group}\"")?;
+        }
         writeln!(f, "admits = {}", table(&self.admits))?;
         writeln!(f, "reaches = {}", table(&self.reaches))?;
         writeln!(f, "on = {}", list(&self.on))
@@ -111,7 +118,6 @@ impl fmt::Display for Source {
 /// What has a role attached.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Carrier {
-    /// An instance.
     Instance(InstanceId),
     /// The instances, databases and database clusters with a tag: its key and value.
     Tag(String, String),
@@ -125,11 +131,12 @@ pub enum Carrier {
     Service {
         /// The name of the cluster.
         cluster: Option<String>,
-        /// Its name.
         name: String,
     },
     /// A function of Lambda, by its name.
     Function(String),
+    /// A part of an environment.
+    Environment(EnvironmentName, EnvironmentPart),
 }
 
 impl fmt::Display for Carrier {
@@ -143,6 +150,7 @@ impl fmt::Display for Carrier {
             Self::Service { cluster: Some(cluster), name } => write!(f, "service:{cluster}/{name}"),
             Self::Service { cluster: None, name } => write!(f, "service:{name}"),
             Self::Function(name) => write!(f, "function:{name}"),
+            Self::Environment(name, part) => write!(f, "environment:{name}/{part}"),
         }
     }
 }

@@ -34,17 +34,17 @@ fn meant(inventory: &Inventory, drawn: &[(Index, bool, Index, Index, Index)]) ->
     let mut changes: Vec<Change> = Vec::new();
     for (group, comes, flow, peer, direction) in drawn {
         let id = group.get(&ids);
-        let standing: Vec<&RuleIdentity> = inventory.groups[*id].rules.keys().collect();
-        let edit = if *comes || standing.is_empty() {
-            let way = if direction.index(2) == 0 { "from" } else { "to" };
+        let existing: Vec<&RuleIdentity> = inventory.groups[*id].rules.keys().collect();
+        let edit = if *comes || existing.is_empty() {
+            let path = if direction.index(2) == 0 { "from" } else { "to" };
             let other = if direction.index(3) == 0 {
                 peer.get(&ids).to_string()
             } else {
                 peer.get(&PREFIXES).parse::<Cidr>().expect("a prefix").to_string()
             };
-            Edit::Add(format!("{} {way} {other}", flow.get(&FLOWS)).parse().expect("a rule"))
+            Edit::Add(format!("{} {path} {other}", flow.get(&FLOWS)).parse().expect("a rule"))
         } else {
-            Edit::Remove((*flow.get(&standing)).clone())
+            Edit::Remove((*flow.get(&existing)).clone())
         };
         let change = Change::Rule { group: (*id).clone(), edit };
         if !changes.contains(&change) {
@@ -63,13 +63,13 @@ fn pairs(reach: &Reachability) -> BTreeMap<(String, String), Flows> {
     pairs
 }
 
-fn ways(reach: &Reachability) -> Vec<(End, End, Flows, Vec<Cidr>)> {
-    let mut ways = Vec::new();
-    reach.paths(&PathQuery::default(), &mut |way| {
-        ways.push((way.from, way.to, way.flows, way.addresses));
+fn paths(reach: &Reachability) -> Vec<(End, End, Flows, Vec<Cidr>)> {
+    let mut paths = Vec::new();
+    reach.paths(&PathQuery::default(), &mut |path| {
+        paths.push((path.from, path.to, path.flows, path.addresses));
         ControlFlow::Continue(())
     });
-    ways
+    paths
 }
 
 proptest! {
@@ -94,7 +94,7 @@ proptest! {
         prop_assert_eq!(told, expected, "{:?}", changes.iter().map(ToString::to_string).collect::<Vec<_>>());
         prop_assert_eq!(in_place.inventory(), &changed);
         prop_assert_eq!(pairs(&in_place), pairs(&anew));
-        prop_assert_eq!(ways(&in_place), ways(&anew));
+        prop_assert_eq!(paths(&in_place), paths(&anew));
     }
 
     /// What opens is what passes afterwards and did not before, between any two.
@@ -112,11 +112,11 @@ proptest! {
                 sum.union(&flows.minus(other.get(ends).unwrap_or(&Flows::NONE)))
             })
         };
-        let told = |ways: &[doorward_core::reach::AllowedPath]| {
-            let inside = ways.iter().filter(|way| {
-                matches!((&way.from, &way.to), (End::Role(_), End::Role(_)))
+        let told = |paths: &[doorward_core::reach::AllowedPath]| {
+            let inside = paths.iter().filter(|path| {
+                matches!((&path.from, &path.to), (End::Role(_), End::Role(_)))
             });
-            inside.fold(Flows::NONE, |sum, way| sum.union(&way.flows))
+            inside.fold(Flows::NONE, |sum, path| sum.union(&path.flows))
         };
         prop_assert_eq!(told(&difference.opened), gained(&new, &old));
         prop_assert_eq!(told(&difference.closed), gained(&old, &new));

@@ -14,6 +14,6 @@ mod by_hand;
 mod changes;
 mod fixes;
 mod flows;
-mod naive;
-mod questions;
 mod written;
+
+use reach_model::{naive, questions};

@@ -124,8 +124,8 @@ fn route_table(id: RouteTableId, vpc: VpcId) -> RouteTable {
     }
 }
 
-fn place(region: &str) -> Place {
-    Place { region: Some(region.into()), ..Place::default() }
+fn account_region(region: &str) -> AccountRegion {
+    AccountRegion { region: Some(region.into()), ..AccountRegion::default() }
 }
 
 fn owned((key, value): (&str, &str)) -> (String, String) {
@@ -148,12 +148,12 @@ impl Line<'_> {
         self.read(self.id)
     }
 
-    fn at<T: FromStr<Err: fmt::Debug>>(&self, place: usize) -> T {
-        self.read(self.word(place))
+    fn at<T: FromStr<Err: fmt::Debug>>(&self, account_region: usize) -> T {
+        self.read(self.word(account_region))
     }
 
-    fn word(&self, place: usize) -> &str {
-        self.rest.get(place).unwrap_or_else(|| panic!("too short: {}", self.line))
+    fn word(&self, account_region: usize) -> &str {
+        self.rest.get(account_region).unwrap_or_else(|| panic!("too short: {}", self.line))
     }
 
     fn says(&self, word: &str) -> bool {
@@ -191,7 +191,7 @@ impl Line<'_> {
             "list" => {
                 let list = PrefixList {
                     id: self.id(),
-                    place: Place::default(),
+                    account_region: AccountRegion::default(),
                     name: String::new(),
                     entries: (!self.says("unseen")).then(|| self.all()),
                     max_entries: None,
@@ -242,7 +242,7 @@ impl Line<'_> {
             "tgw" => {
                 let gateway = TransitGateway {
                     id: self.id(),
-                    place: Place::default(),
+                    account_region: AccountRegion::default(),
                     state: "available".into(),
                     group_references: self.says("references"),
                     tags: Tags::new(),
@@ -267,14 +267,14 @@ impl Line<'_> {
                     "ingress" => BlockMode::Ingress,
                     _ => panic!("no mode: {}", self.line),
                 };
-                inventory.block_public_access.entry(place(self.id)).or_default().mode = mode;
+                inventory.block_public_access.entry(account_region(self.id)).or_default().mode = mode;
             }
             "except" => {
                 let of = match self.one() {
                     Some(vpc) => Excepted::Vpc(vpc),
                     None => Excepted::Subnet(self.at(0)),
                 };
-                let block = inventory.block_public_access.entry(place(self.id)).or_default();
+                let block = inventory.block_public_access.entry(account_region(self.id)).or_default();
                 block.exclusions.push(BlockExclusion { of, both_ways: self.says("both") });
             }
             _ if kind.starts_with("sg-") => self.rule(kind, inventory),
@@ -297,7 +297,7 @@ impl Line<'_> {
         let known = |attribute: &str| self.says(&format!("no{attribute}")).then_some(false);
         let vpc = Vpc {
             id: self.id(),
-            place: place(region),
+            account_region: account_region(region),
             owner: None,
             cidrs: self.all(),
             default: false,
@@ -309,7 +309,7 @@ impl Line<'_> {
 
     fn subnet(&self, inventory: &mut Inventory) {
         let vpc: VpcId = self.at(0);
-        let region = inventory.vpcs[&vpc].place.region.clone().unwrap_or_default();
+        let region = inventory.vpcs[&vpc].account_region.region.clone().unwrap_or_default();
         let (zone, named) = match self.word(1).strip_suffix('?') {
             Some(zone) => (zone, true),
             None => (self.word(1), false),
@@ -328,7 +328,7 @@ impl Line<'_> {
     fn group(&self, inventory: &mut Inventory) {
         let group = SecurityGroup {
             id: self.id(),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             owner: None,
             vpc: self.one(),
             name: self.id.into(),
@@ -344,7 +344,7 @@ impl Line<'_> {
         let id: InterfaceId = self.one().unwrap_or_else(|| panic!("on which interface? {}", self.line));
         let Inventory { interfaces, vpcs, .. } = inventory;
         let interface = interfaces.get_mut(&id).unwrap_or_else(|| panic!("no interface: {}", self.line));
-        let region = vpcs[&interface.vpc].place.region.clone().unwrap_or_default();
+        let region = vpcs[&interface.vpc].account_region.region.clone().unwrap_or_default();
         (interface, region)
     }
 
@@ -355,7 +355,7 @@ impl Line<'_> {
         let database = Database {
             name: self.id.into(),
             arn: Some(format!("arn:aws:rds:{region}:111111111111:db:{}", self.id)),
-            place: place(&region),
+            account_region: account_region(&region),
             engine: "postgres".into(),
             status: "available".into(),
             vpc: Some(interface.vpc.clone()),
@@ -366,9 +366,10 @@ impl Line<'_> {
             host: Some(format!("{}.{region}.rds.amazonaws.com", self.id)),
             port: Some(5432),
             cluster: None,
+            settings: Default::default(),
             tags: Tags::new(),
         };
-        inventory.databases.insert((database.place.clone(), database.name.clone()), database);
+        inventory.databases.insert((database.account_region.clone(), database.name.clone()), database);
     }
 
     /// A service of ECS whose tasks use the interfaces of their instances.
@@ -379,12 +380,13 @@ impl Line<'_> {
             arn: arn("service", &format!("{cluster}/{}", self.id)),
             name: self.id.into(),
             cluster: Some(arn("cluster", cluster)),
-            place: place("eu-west-1"),
+            account_region: account_region("eu-west-1"),
             status: "ACTIVE".into(),
             subnets: BTreeSet::new(),
             groups: BTreeSet::new(),
             public: false,
             network: TaskNetwork::ContainerInstance,
+            controller: DeploymentController::Ecs,
         };
         inventory.container_services.insert(service.arn.clone(), service);
     }
@@ -399,16 +401,17 @@ impl Line<'_> {
             arn: arn("service", &format!("{cluster}/{}", self.id)),
             name: self.id.into(),
             cluster: Some(arn("cluster", cluster)),
-            place: place(&region),
+            account_region: account_region(&region),
             status: "ACTIVE".into(),
             subnets: [subnet].into(),
             groups,
             public: false,
             network: TaskNetwork::AwsVpc,
+            controller: DeploymentController::Ecs,
         };
         let task = ContainerTask {
             arn: arn("task", &format!("{cluster}/{id}")),
-            place: service.place.clone(),
+            account_region: service.account_region.clone(),
             cluster: service.cluster.clone(),
             group: Some(format!("service:{}", self.id)),
             status: "RUNNING".into(),
@@ -436,7 +439,7 @@ impl Line<'_> {
         }
         let rule = RuleIdentity { direction, flow: self.at(0), peer };
         let group = inventory.groups.get_mut(group).unwrap_or_else(|| panic!("no group: {}", self.line));
-        group.rules.insert(rule, StandingRule::default());
+        group.rules.insert(rule, ExistingRule::default());
     }
 
     /// `10.0.0.1=203.0.113.1`, or an address without a public one.
@@ -476,10 +479,13 @@ impl Line<'_> {
     fn instance(&self, inventory: &mut Inventory) {
         let instance = Instance {
             id: self.id(),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             state: self.value("state").unwrap_or("running").into(),
             interfaces: self.all(),
             platform: None,
+            image: None,
+            size: None,
+            profile: None,
             tags: self.rest.iter().filter_map(|word| word.split_once('=')).map(owned).collect(),
         };
         for interface in &instance.interfaces {
@@ -579,7 +585,7 @@ impl Line<'_> {
             let seen = inventory.vpcs.get(&vpc);
             PeeringSide {
                 owner: None,
-                region: seen.map_or(Some("eu-west-1".into()), |seen| seen.place.region.clone()),
+                region: seen.map_or(Some("eu-west-1".into()), |seen| seen.account_region.region.clone()),
                 cidrs: seen.map_or_else(|| self.all(), |seen| seen.cidrs.clone()),
                 resolves: self.says("resolves"),
                 vpc,

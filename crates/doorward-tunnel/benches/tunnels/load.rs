@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::probe::VERB;
+use crate::netns::VERB;
 use crate::world::PORT;
 
 /// Bytes at once.

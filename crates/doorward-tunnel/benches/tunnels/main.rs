@@ -21,28 +21,10 @@ mod round;
 mod sessions;
 mod world;
 
-#[path = "../../../doorward/benches/grants/cost.rs"]
-#[allow(dead_code, reason = "the other bench measures other processes")]
-mod cost;
-#[path = "../../../doorward/tests/real/need.rs"]
-#[allow(dead_code, reason = "tests need more")]
-mod need;
-#[path = "../../../doorward/tests/real/netns.rs"]
-#[allow(dead_code, reason = "tests do more with it")]
-mod netns;
-#[path = "../../../doorward/benches/grants/table.rs"]
-#[allow(dead_code, reason = "the other bench counts higher")]
-mod table;
-
-/// What starts this program again inside a namespace.
-mod probe {
-    /// The environment variable that names the verb.
-    pub const VERB: &str = "DOORWARD_BENCH";
-}
-
 use std::process::ExitCode;
 
 use carrier::Carrier;
+use parts::{cost, need, netns, table};
 use round::Rounds;
 use world::World;
 

@@ -139,8 +139,8 @@ impl Rounds {
 
 impl Figures {
     fn measure(world: &World, carrier: &Carrier) -> Self {
-        let [up, cpu_up, sshd_up] = way(world, carrier, Way::Up);
-        let [down, cpu_down, sshd_down] = way(world, carrier, Way::Down);
+        let [up, cpu_up, sshd_up] = direction(world, carrier, Direction::Up);
+        let [down, cpu_down, sshd_down] = direction(world, carrier, Direction::Down);
         let connect = number(&world.load(&["connect", &carrier.address, CONNECTIONS])) / 1e9;
         Self { up, down, cpu_up, cpu_down, sshd_up, sshd_down, connect }
     }
@@ -148,20 +148,20 @@ impl Figures {
 
 /// Seen from the client.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum Direction {
     Up,
     Down,
 }
 
 /// Bytes a second, and CPU seconds a GB: of the carrier on the client's side, and of sshd.
-fn way(world: &World, carrier: &Carrier, way: Way) -> [f64; 3] {
+fn direction(world: &World, carrier: &Carrier, direction: Direction) -> [f64; 3] {
     let before = [carrier.busy(), world.sshd_busy()];
-    let (bytes, seconds) = match (carrier.kind, way) {
-        (Kind::Sessions, Way::Up) => counted(&world.load(&["push", &carrier.address, PUSHED])),
-        (Kind::Sessions, Way::Down) => {
+    let (bytes, seconds) = match (carrier.kind, direction) {
+        (Kind::Sessions, Direction::Up) => counted(&world.load(&["push", &carrier.address, PUSHED])),
+        (Kind::Sessions, Direction::Down) => {
             counted(&world.load(&["sip", &carrier.address, SLOWLY, &SESSIONS.to_string()]))
         }
-        _ => iperf(world, carrier, way),
+        _ => iperf(world, carrier, direction),
     };
     let after = [carrier.busy(), world.sshd_busy()];
     let spent = |at: usize| after[at].saturating_sub(before[at]).as_secs_f64() / (bytes / 1e9);
@@ -175,12 +175,12 @@ fn counted(said: &str) -> (f64, f64) {
 }
 
 /// Bytes and seconds, as iperf3 says that they were received.
-fn iperf(world: &World, carrier: &Carrier, way: Way) -> (f64, f64) {
+fn iperf(world: &World, carrier: &Carrier, direction: Direction) -> (f64, f64) {
     let (host, port) = &carrier.iperf;
     let mut command = inside(&world.client, "timeout");
     command.args(["30", "iperf3", "--client", host, "--port", &port.to_string()]);
     command.args(["--time", LASTS, "--json"]);
-    if matches!(way, Way::Down) {
+    if matches!(direction, Direction::Down) {
         command.arg("--reverse");
     }
     let output = command.stdin(Stdio::null()).output().expect("iperf3 runs");

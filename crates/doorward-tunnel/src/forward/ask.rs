@@ -28,7 +28,6 @@ pub trait Ask: Send + Sync + 'static {
 /// What a client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Where to.
     pub to: Destination,
     /// What it has sent already for the far side.
     pub early: Vec<u8>,
@@ -45,12 +44,7 @@ pub enum NotAsked {
     NotUnderstood(String),
     /// It may not go there.
     #[error("`{to}` is not allowed: {why}")]
-    NotAllowed {
-        /// Where to.
-        to: Destination,
-        /// Why not.
-        why: String,
-    },
+    NotAllowed { to: Destination, why: String },
 }
 
 /// Whether a client may go there; why not.

@@ -31,14 +31,14 @@ pub(super) fn receive(shared: &Arc<Shared>, client: TcpStream) {
         reset(&client);
         return;
     }
-    let place = Place(Arc::clone(shared));
-    tokio::spawn(carry(client, place));
+    let open = OpenConnection(Arc::clone(shared));
+    tokio::spawn(carry(client, open));
 }
 
 /// A connection that is counted as open for as long as this lives.
-struct Place(Arc<Shared>);
+struct OpenConnection(Arc<Shared>);
 
-impl Drop for Place {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.send_modify(|open| *open = open.saturating_sub(1));
     }
@@ -61,8 +61,8 @@ enum Outcome {
     Reset,
 }
 
-async fn carry(mut client: TcpStream, place: Place) {
-    let shared = &*place.0;
+async fn carry(mut client: TcpStream, open: OpenConnection) {
+    let shared = &*open.0;
     if let Err(error) = client.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
@@ -81,7 +81,7 @@ async fn carry(mut client: TcpStream, place: Place) {
     }
     // The place is left after the socket is closed, so that a count of none means that none is open.
     drop(client);
-    drop(place);
+    drop(open);
 }
 
 async fn carried(shared: &Shared, client: &mut TcpStream) -> Outcome {

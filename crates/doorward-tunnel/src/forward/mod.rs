@@ -27,9 +27,7 @@ use crate::news::{News, Tell, nobody};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on `{listen}`")]
 pub struct CannotListen {
-    /// Where.
     pub listen: SocketAddr,
-    /// Why.
     pub source: io::Error,
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::Upstream;
-use super::places::Place;
+use super::connections::ConnectionEntry;
 use crate::bound::{Bound, end};
 use crate::carry::{Bytes, both_ways, reset};
 
@@ -20,25 +20,25 @@ pub(super) async fn carry(
     to: Upstream,
     bound: watch::Receiver<Bound>,
     bytes: Arc<Bytes>,
-    place: Place,
+    entry: ConnectionEntry,
 ) {
-    let limits = place.shared.limits.clone();
-    let end = end(bound, Arc::clone(&place.shared.clock));
+    let limits = entry.shared.limits.clone();
+    let end = end(bound, Arc::clone(&entry.shared.clock));
     tokio::pin!(end);
     let dialled = tokio::select! {
         biased;
         () = &mut end => Err(None),
-        dialled = dial(&to, limits.dial, &place.shared.looking_up) => dialled.map_err(Some),
+        dialled = dial(&to, limits.dial, &entry.shared.looking_up) => dialled.map_err(Some),
     };
     let mut upstream = match dialled {
         Ok(upstream) => upstream,
         Err(why) => {
             match why {
                 Some(error) => {
-                    place.undialled();
+                    entry.undialled();
                     tracing::warn!(%to, %error, "the relay cannot reach its upstream");
                 }
-                None => place.at_its_end(),
+                None => entry.at_its_end(),
             }
             reset(&client);
             return;
@@ -63,14 +63,14 @@ pub(super) async fn carry(
             reset(&upstream);
         }
         None => {
-            place.at_its_end();
+            entry.at_its_end();
             reset(&client);
             reset(&upstream);
         }
     }
     // The place is left after the sockets are closed, so that a count of none means that none is open.
     drop((client, upstream));
-    drop(place);
+    drop(entry);
 }
 
 /// How many names all relays look up at once, and one relay alone. Each look-up keeps a thread and its descriptors for as

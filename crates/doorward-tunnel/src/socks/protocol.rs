@@ -71,7 +71,6 @@ pub enum Event {
     Asked {
         /// Bytes for the client before that.
         say: Vec<u8>,
-        /// Where to.
         to: Destination,
     },
 }
@@ -82,7 +81,6 @@ pub enum Event {
 pub struct Refused {
     /// Bytes for the client.
     pub say: Vec<u8>,
-    /// Why.
     pub why: String,
 }
 

@@ -51,7 +51,6 @@ pub enum HostKeyError {
          somebody may intercept the connection, or the machine was created again"
     )]
     Changed {
-        /// Which host.
         host: String,
         /// The fingerprint that it shows.
         offered: String,
@@ -63,7 +62,6 @@ pub enum HostKeyError {
     /// The key was revoked.
     #[error("the host key {offered} of `{host}` is revoked in {place}")]
     Revoked {
-        /// Which host.
         host: String,
         /// The fingerprint that it shows.
         offered: String,
@@ -73,7 +71,6 @@ pub enum HostKeyError {
     /// Nobody knows the host.
     #[error("the host key {offered} of `{host}` is unknown")]
     Unknown {
-        /// Which host.
         host: String,
         /// The fingerprint that it shows.
         offered: String,
@@ -83,7 +80,6 @@ pub enum HostKeyError {
     File {
         /// Which file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
 }

@@ -12,6 +12,7 @@ use ring::hmac;
 use russh::keys::{Algorithm, PublicKey};
 
 use super::host_keys::{Host, HostKeyError, HostKeys, Verdict, fingerprint, fingerprints, same};
+use super::key_file;
 use crate::dial::Answer;
 
 /// What a file of known hosts says.
@@ -177,7 +178,9 @@ pub struct KnownHostsFile(pub PathBuf);
 
 impl KnownHostsFile {
     async fn read(&self) -> Result<KnownHosts, HostKeyError> {
-        match tokio::fs::read(&self.0).await {
+        let path = self.0.clone();
+        let read = tokio::task::spawn_blocking(move || key_file::read(&path)).await;
+        match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(bytes) => Ok(KnownHosts::parse(&String::from_utf8_lossy(&bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KnownHosts::default()),
             Err(source) => Err(HostKeyError::File { path: self.0.clone(), source }),
@@ -208,7 +211,6 @@ impl HostKeys for KnownHostsFile {
 /// Known hosts that were read elsewhere, for whoever is told of a machine with its keys.
 #[derive(Debug, Clone)]
 pub struct Listed {
-    /// The hosts.
     pub hosts: KnownHosts,
     /// Where they stand, in words.
     pub place: String,

@@ -80,17 +80,13 @@ pub enum LoginError {
     /// The agent does not answer.
     #[error("cannot ask the agent at `{}`: {why}", socket.display())]
     Agent {
-        /// Its socket.
         socket: PathBuf,
         /// What went wrong.
         why: String,
     },
     /// The agent holds no key.
     #[error("the agent at `{}` has no key", socket.display())]
-    NoKeys {
-        /// Its socket.
-        socket: PathBuf,
-    },
+    NoKeys { socket: PathBuf },
     /// The far side said no.
     #[error("the server rejects `{user}` with {with}; it accepts: {takes}")]
     Refused {
@@ -111,10 +107,7 @@ pub enum LoginError {
     },
     /// The connection broke meanwhile.
     #[error("the connection broke while logging in: {why}")]
-    Broke {
-        /// How.
-        why: String,
-    },
+    Broke { why: String },
 }
 
 /// A key that nobody had before, made of the system's randomness.

@@ -7,6 +7,7 @@ mod carrier;
 pub mod console;
 mod extra;
 pub mod host_keys;
+mod key_file;
 pub mod known_hosts;
 mod link;
 pub mod login;
@@ -35,7 +36,6 @@ pub enum SshError {
     Carrier {
         /// Where it should be.
         at: Destination,
-        /// Why.
         source: DialError,
     },
     /// The far side's key is not the one that was expected, or nobody vouches for it.
@@ -62,10 +62,7 @@ pub enum SshError {
     },
     /// The connection is gone.
     #[error("the SSH connection was lost: {why}")]
-    Lost {
-        /// Why.
-        why: String,
-    },
+    Lost { why: String },
     /// The far side does not start what was asked for.
     #[error("the server refused: {what}")]
     Refused {

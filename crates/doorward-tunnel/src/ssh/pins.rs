@@ -13,6 +13,7 @@ use russh::keys::{Algorithm, PublicKey};
 
 use super::console::host_keys;
 use super::host_keys::{Host, HostKeyError, HostKeys, Verdict, fingerprint, fingerprints, same};
+use super::key_file;
 use super::known_hosts::KnownHosts;
 use crate::dial::Answer;
 
@@ -116,7 +117,7 @@ async fn on_disk<T: Send + 'static>(
 }
 
 fn text(path: &Path) -> io::Result<String> {
-    match std::fs::read(path) {
+    match key_file::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(error),

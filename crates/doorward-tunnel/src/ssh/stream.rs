@@ -251,6 +251,27 @@ impl Drop for Ends {
     }
 }
 
+/// What still comes from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ReadHalf {
+    #[default]
+    Open,
+    /// No more bytes: it said so, and may still take ours.
+    Ended,
+    /// It has closed the channel: it takes nothing more either.
+    Closed,
+}
+
+/// What still goes to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum WriteHalf {
+    #[default]
+    Open,
+    /// The end was given to the connection's task, which has not taken it yet.
+    Ending,
+    Ended,
+}
+
 /// A direct-tcpip channel as a stream.
 pub(super) struct ChannelStream {
     ends: Ends,
@@ -263,10 +284,8 @@ pub(super) struct ChannelStream {
     /// Who waits for room, and from the far side's end on listens for its close, after which there is none.
     waits: Option<Waker>,
     chunk: Bytes,
-    read_all: bool,
-    closed: bool,
-    ending: bool,
-    wrote_all: bool,
+    read: ReadHalf,
+    write: WriteHalf,
 }
 
 impl ChannelStream {
@@ -278,30 +297,21 @@ impl ChannelStream {
             gone: None,
             waits: None,
             chunk: Bytes::new(),
-            read_all: false,
-            closed: false,
-            ending: false,
-            wrote_all: false,
+            read: ReadHalf::Open,
+            write: WriteHalf::Open,
         }
     }
 
     /// Takes messages until there are bytes, or an end.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.chunk.is_empty() && !self.closed {
+        while self.chunk.is_empty() && self.read != ReadHalf::Closed {
             match ready!(self.ends.poll_next(context)) {
                 Some(ChannelMsg::Data { data }) => self.chunk = data,
                 Some(ChannelMsg::Eof) => {
-                    self.read_all = true;
-                    self.ends.over = self.wrote_all;
-                    self.wake_writer();
+                    self.set_read(ReadHalf::Ended);
                     return Poll::Ready(Ok(()));
                 }
-                Some(ChannelMsg::Close) => {
-                    self.read_all = true;
-                    self.closed = true;
-                    self.ends.over = true;
-                    self.wake_writer();
-                }
+                Some(ChannelMsg::Close) => self.set_read(ReadHalf::Closed),
                 Some(_) => {}
                 // Not an end: what was still to come is lost.
                 None => {
@@ -312,10 +322,25 @@ impl ChannelStream {
         Poll::Ready(Ok(()))
     }
 
-    fn wake_writer(&mut self) {
+    fn set_read(&mut self, read: ReadHalf) {
+        self.read = read;
+        self.note_both_ended();
         if let Some(waits) = self.waits.take() {
             waits.wake();
         }
+    }
+
+    fn set_write(&mut self, write: WriteHalf) {
+        self.write = write;
+        self.note_both_ended();
+    }
+
+    fn note_both_ended(&mut self) {
+        self.ends.over = match self.read {
+            ReadHalf::Open => false,
+            ReadHalf::Ended => self.write == WriteHalf::Ended,
+            ReadHalf::Closed => true,
+        };
     }
 
     /// Waits until what was given was taken; fails when the connection is gone.
@@ -358,14 +383,13 @@ impl ChannelStream {
     /// Fails once the far side has closed: what is written then goes nowhere. After its end nobody reads here any more,
     /// and a close that follows must not be missed.
     fn hear_close(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.read_all
-            && !self.closed
+        if self.read == ReadHalf::Ended
             && self.chunk.is_empty()
             && let Poll::Ready(Err(error)) = self.poll_chunk(context)
         {
             return Err(error);
         }
-        if self.closed {
+        if self.read == ReadHalf::Closed {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the server closed the connection"));
         }
         Ok(())
@@ -399,7 +423,7 @@ impl AsyncRead for ChannelStream {
     ) -> Poll<io::Result<()>> {
         let empty = buffer.filled().len();
         while buffer.remaining() > 0 {
-            if self.chunk.is_empty() && !self.read_all {
+            if self.chunk.is_empty() && self.read == ReadHalf::Open {
                 match self.poll_chunk(context) {
                     Poll::Ready(Ok(())) => {}
                     // What came before is taken first; the end of it comes again.
@@ -443,18 +467,17 @@ impl AsyncWrite for ChannelStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.wrote_all || self.closed {
+        if self.write == WriteHalf::Ended || self.read == ReadHalf::Closed {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_sent(context))?;
-        if !self.ending {
-            self.ending = true;
+        if self.write == WriteHalf::Open {
+            self.set_write(WriteHalf::Ending);
             let half = Arc::clone(self.ends.writer());
             self.sending = Some(Box::pin(async move { half.eof().await }));
             ready!(self.poll_sent(context))?;
         }
-        self.wrote_all = true;
-        self.ends.over = self.read_all;
+        self.set_write(WriteHalf::Ended);
         Poll::Ready(Ok(()))
     }
 }

@@ -77,7 +77,6 @@ pub enum PayloadType {
     Error,
     /// The terminal's size, as JSON.
     Size,
-    /// A parameter.
     Parameter,
     /// The agent says who it is and what it asks of the client, as JSON.
     HandshakeRequest,
@@ -250,16 +249,10 @@ pub enum MessageError {
     },
     /// Another version of the form.
     #[error("a message is of version {version}")]
-    Version {
-        /// Which.
-        version: u32,
-    },
+    Version { version: u32 },
     /// A place before the first.
     #[error("a message has the sequence number {sequence}")]
-    Sequence {
-        /// Which.
-        sequence: i64,
-    },
+    Sequence { sequence: i64 },
     /// The payload is not as long as the header says.
     #[error("a message promises {promised} bytes of payload and has {length}")]
     Length {

@@ -18,7 +18,7 @@ use super::stream::Stream;
 use crate::dial::{Answer, BoxedStream, Destination, Dial, DialError};
 use crate::news::{News, Tell};
 use crate::websocket::Connector;
-use slot::{Found, Place, Slot};
+use slot::{Found, Slot, SlotUse};
 
 /// How many sessions there are, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Inner {
     }
 
     /// Finds the place for one more connection; where each is alone in its session, one that ends makes room in a moment.
-    async fn free(self: &Arc<Self>, to: &Destination) -> Result<Place, DialError> {
+    async fn free(self: &Arc<Self>, to: &Destination) -> Result<SlotUse, DialError> {
         let until = Instant::now() + self.pool.patience;
         loop {
             match self.place(to, false) {
@@ -187,7 +187,7 @@ impl Inner {
     }
 
     /// Waits for the session that was chosen, but not for ever if another one is there.
-    async fn hurry(self: &Arc<Self>, to: &Destination, place: Place) -> Result<Place, DialError> {
+    async fn hurry(self: &Arc<Self>, to: &Destination, place: SlotUse) -> Result<SlotUse, DialError> {
         let waited = tokio::time::timeout(self.pool.patience, place.slot.found()).await;
         let is_another_there =
             || self.lock().get(to).is_some_and(|lane| lane.slots.iter().any(|slot| slot.is_live()));
@@ -210,7 +210,7 @@ impl Inner {
     }
 
     /// Finds the place for one more connection: in a session of its own as long as there may be more of them.
-    fn place(self: &Arc<Self>, to: &Destination, only_live: bool) -> Result<Place, DialError> {
+    fn place(self: &Arc<Self>, to: &Destination, only_live: bool) -> Result<SlotUse, DialError> {
         if self.is_closed.load(Ordering::Relaxed) {
             return Err(closed(to, "it was closed here".to_owned()));
         }
@@ -223,12 +223,12 @@ impl Inner {
         let most = if lane.is_alone { self.pool.alone } else { self.pool.sessions };
         let is_free = |slot: &Arc<Slot>| !lane.is_alone && slot.load() == (false, 0);
         match found {
-            Some(slot) if is_free(slot) => Ok(Place::take(slot)),
+            Some(slot) if is_free(slot) => Ok(SlotUse::take(slot)),
             _ if !only_live && may_grow && lane.slots.len() < most.max(1) => {
                 let slot = Arc::new(Slot::new());
                 let is_first = !std::mem::replace(&mut lane.was_connected, true);
                 self.start(to.clone(), &slot, is_first);
-                let place = Place::take(&slot);
+                let place = SlotUse::take(&slot);
                 lane.slots.push(slot);
                 Ok(place)
             }
@@ -238,7 +238,7 @@ impl Inner {
                 );
                 Err(DialError::Unreachable { to: to.clone(), why })
             }
-            Some(slot) => Ok(Place::take(slot)),
+            Some(slot) => Ok(SlotUse::take(slot)),
             None => Err(closed(to, "every session to it ended at once".to_owned())),
         }
     }
@@ -302,7 +302,7 @@ impl Inner {
         }
     }
 
-    fn failed(&self, to: &Destination, place: &Place, why: String) -> DialError {
+    fn failed(&self, to: &Destination, place: &SlotUse, why: String) -> DialError {
         self.take_out(to, &place.slot);
         closed(to, why)
     }

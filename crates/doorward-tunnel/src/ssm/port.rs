@@ -119,7 +119,7 @@ impl Port {
             Carried::Plain(plain) => plain.read(into),
             Carried::Nothing => Read::Nothing,
         };
-        self.channel.reads(!self.carried.is_full(), now);
+        self.channel.set_reading(!self.carried.is_full(), now);
         match (read, self.channel.ending()) {
             (Read::Nothing, Some(ending)) if self.is_whole(ending) => Ok(Read::End),
             (Read::Nothing, Some(ending)) => Err(cut(ending)),
@@ -187,7 +187,7 @@ impl Port {
             }
             Carried::Nothing => {}
         }
-        self.channel.reads(!self.carried.is_full(), now);
+        self.channel.set_reading(!self.carried.is_full(), now);
         self.drain_smux();
     }
 
@@ -198,7 +198,7 @@ impl Port {
                 self.carried = match agent.carries {
                     Carries::Smux => Carried::Smux(Smux::new()),
                     Carries::Basic | Carries::Raw => {
-                        self.channel.buffers_there(BUFFERED_BY_SOCKETS);
+                        self.channel.set_remote_buffer(BUFFERED_BY_SOCKETS);
                         Carried::Plain(Plain::default())
                     }
                     Carries::Shell => {
@@ -209,7 +209,7 @@ impl Port {
                 if agent.carries == Carries::Smux && !agent.smux_is_quiet() {
                     self.alive = Some(Alive { next: now + ALIVE, heard: now });
                 }
-                self.channel.changes_nothing(PayloadType::Output, Vec::new());
+                self.channel.set_probe(PayloadType::Output, Vec::new());
                 self.agent = Some(agent);
                 self.message = message;
             }
@@ -311,8 +311,8 @@ impl Core for Port {
         while let Some(event) = self.channel.poll_event() {
             self.process(event, now);
         }
-        self.channel.reads(!self.carried.is_full(), now);
-        self.channel.is_unanswered(self.carried.unanswered());
+        self.channel.set_reading(!self.carried.is_full(), now);
+        self.channel.set_unanswered(self.carried.unanswered());
     }
 
     fn has_room(&self) -> bool {
@@ -345,7 +345,7 @@ impl Core for Port {
                 Carried::Nothing => {}
             }
             self.drain_smux();
-            self.channel.is_unanswered(self.carried.unanswered());
+            self.channel.set_unanswered(self.carried.unanswered());
             self.channel.send(PayloadType::Output, draft, now);
         }
     }

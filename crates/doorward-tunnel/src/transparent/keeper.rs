@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::nft_list::tables;
 use super::program::run;
-use super::standing::tables;
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(2);

@@ -12,12 +12,12 @@ mod keeper;
 mod link;
 mod marked;
 mod names;
+mod nft_list;
 mod program;
 mod ranges;
 mod redirected;
 mod routes;
 mod socket;
-mod standing;
 mod table;
 mod watchdog;
 
@@ -37,12 +37,12 @@ use self::link::Link;
 pub use self::link::LinkError;
 pub use self::marked::Marked;
 pub use self::names::Names;
+use self::nft_list::refused;
 pub use self::program::ProgramError;
 use self::program::run;
 pub use self::ranges::{Because, Exception, RangeError, Ranges};
 use self::routes::Routes;
 pub use self::socket::mark;
-use self::standing::refused;
 use self::table::{PREFIX, Table, removal};
 use self::watchdog::{Alive, Guard, sweep};
 pub use self::watchdog::{Watchdog, WatchdogError, watch};
@@ -78,16 +78,13 @@ pub enum OpenError {
     /// The machine's own programs.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// The link.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The watchdog.
     #[error(transparent)]
     Watchdog(#[from] WatchdogError),
     /// Our own sockets.
     #[error("cannot listen on loopback")]
     Listen(#[source] io::Error),
-    /// The mark.
     #[error("the kernel does not let this program mark its own connections")]
     Mark(#[source] io::Error),
 }

@@ -29,7 +29,6 @@ pub enum ProgramError {
     /// It refused.
     #[error("`{program}` refused to {what}: {said}")]
     Refused {
-        /// Which.
         program: &'static str,
         /// What it was asked.
         what: String,

@@ -26,7 +26,6 @@ pub enum RangeError {
         range: Cidr,
         /// What is in it.
         special: Cidr,
-        /// In words.
         kind: &'static str,
     },
     /// Nothing of it is left, because the carrier itself needs it.
@@ -42,7 +41,6 @@ pub enum RangeError {
     Routed {
         /// What was asked for.
         range: Cidr,
-        /// The link.
         link: String,
     },
     /// Another process of ours carries it.
@@ -77,9 +75,7 @@ impl RangeError {
 /// A part of a range that stays as it was, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exception {
-    /// The addresses.
     pub addresses: Cidr,
-    /// Why.
     pub because: Because,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Routes {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct RouteOutput {
     #[serde(default)]
     dst: String,
     #[serde(rename = "type", default)]
@@ -65,23 +65,23 @@ impl Routes {
     fn add(&mut self, family: Family, said: &str) -> Result<(), ProgramError> {
         // An empty table is no list, or a list of an empty object.
         let said = if said.trim().is_empty() { "[]" } else { said };
-        let told: Vec<Told> =
+        let route: Vec<RouteOutput> =
             serde_json::from_str(said).map_err(|source| ProgramError::Answer("ip", source))?;
-        for told in told {
-            let discards = match told.kind.as_deref() {
+        for route in route {
+            let discards = match route.kind.as_deref() {
                 None | Some("unicast") => false,
                 Some("blackhole" | "unreachable" | "prohibit") => true,
                 Some(_) => continue,
             };
-            let hops = told.nexthops.iter();
+            let hops = route.nexthops.iter();
             let gateways = hops.clone().flat_map(|hop| [hop.gateway, hop.via.as_ref().map(|via| via.host)]);
-            let own = [told.gateway, told.via.as_ref().map(|via| via.host)];
+            let own = [route.gateway, route.via.as_ref().map(|via| via.host)];
             self.gateways.extend(own.into_iter().chain(gateways).flatten());
-            let Ok(to) = told.dst.parse::<Cidr>() else { continue };
+            let Ok(to) = route.dst.parse::<Cidr>() else { continue };
             if to.is_everyone() || to.family() != family {
                 continue;
             }
-            let link = told.dev.clone().or_else(|| hops.clone().find_map(|hop| hop.dev.clone()));
+            let link = route.dev.clone().or_else(|| hops.clone().find_map(|hop| hop.dev.clone()));
             self.routes.push(Route { to, link: link.filter(|_| !discards) });
         }
         Ok(())

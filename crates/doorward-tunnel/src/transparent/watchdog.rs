@@ -17,8 +17,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::nft_list::tables;
 use super::program::{ProgramError, run};
-use super::standing::tables;
 use super::table::{PREFIX, removal};
 
 /// What it says when it holds on to us.
@@ -39,7 +39,6 @@ const LOOKS: [Duration; 4] = [
 /// How the program starts itself as a watchdog. The owner's name is the last argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watchdog {
-    /// The program.
     pub program: PathBuf,
     /// Its arguments before the name.
     pub arguments: Vec<OsString>,
@@ -53,7 +52,6 @@ pub enum WatchdogError {
     Start {
         /// What was to be started.
         program: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// It started and did not say that it watches.

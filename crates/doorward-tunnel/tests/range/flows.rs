@@ -150,9 +150,9 @@ fn other_tables() {
     let owner = world.owns(&[&format!("range={RANGE}")]);
     let table = owner.table();
     assert_eq!(world.asks(&["carry", ECHO, "1000"]), "whole", "another redirect comes after ours");
-    let standing = world.client.nft(&["list", "ruleset"], "");
+    let existing = world.client.nft(&["list", "ruleset"], "");
     for name in ["inet vpn", "ip nat", "inet doorward ", &format!("inet {table} ")] {
-        assert!(standing.contains(&format!("table {name}")), "{standing}");
+        assert!(existing.contains(&format!("table {name}")), "{existing}");
     }
     drop(owner);
     assert!(world.becomes(&before) < Duration::from_secs(2));

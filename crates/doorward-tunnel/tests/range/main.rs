@@ -21,16 +21,10 @@ mod resolver;
 mod secure;
 mod world;
 
-#[path = "../../../doorward/tests/real/need.rs"]
-#[allow(dead_code, reason = "other tests need more")]
-mod need;
-#[path = "../../../doorward/tests/real/netns.rs"]
-#[allow(dead_code, reason = "other tests do more with it")]
-mod netns;
-
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
+use parts::{need, netns};
 
 fn main() -> ExitCode {
     if let Some(code) = owner::watches() {

@@ -7,7 +7,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// The environment variable that names the verb.
-pub const VERB: &str = "DOORWARD_PROBE";
+pub use parts::netns::VERB;
 
 /// Does what [`VERB`] says, if it says anything.
 pub fn run() -> bool {

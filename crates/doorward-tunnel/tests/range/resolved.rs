@@ -15,7 +15,7 @@ use crate::world::{FAR_SAYS, GATEWAY, NEAR_SAYS, Owner, RANGE, RESOLVER, World};
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft, Need::Resolved];
     let run = || {
-        told();
+        per_link_servers();
         Ok(())
     };
     vec![trial("range, names: systemd-resolved is told of the domains, and forgets them", &needs, run)]
@@ -118,7 +118,7 @@ fn found(program: &str) -> PathBuf {
     find(program).unwrap_or_else(|| panic!("no {program}"))
 }
 
-fn told() {
+fn per_link_servers() {
     let world = World::new();
     let (_near, far) = world.resolvers();
     let resolved = Resolved::start(&world);

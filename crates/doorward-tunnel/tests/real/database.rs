@@ -11,7 +11,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::need::{Need, find, trial};
 use crate::postgres::{Postgres, psql, said};
-use crate::ssh::{Told, on_tokio, options};
+use crate::ssh::{SeenEvents, on_tokio, options};
 use crate::sshd::Sshd;
 
 pub fn trials() -> Vec<Trial> {
@@ -28,7 +28,7 @@ fn with(test: fn(u16, &Forward)) -> Result<(), Failed> {
     on_tokio(async move {
         let sshd = Arc::new(Sshd::start());
         let limits = Limits::default();
-        let dial = ssh::Options { limits, ..options(&sshd, &Told::default()) };
+        let dial = ssh::Options { limits, ..options(&sshd, &SeenEvents::default()) };
         let to = SocketAddr::from(([127, 0, 0, 1], postgres.port()));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let dial = Arc::new(crate::ssh::ssh(dial));

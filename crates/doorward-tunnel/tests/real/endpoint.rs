@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::far::{Far, digest, digest_of_noise, write_noise};
 use crate::need::{Need, trial};
-use crate::ssh::{Told, echoes, on_tokio, options};
+use crate::ssh::{SeenEvents, echoes, on_tokio, options};
 use crate::sshd::Sshd;
 
 pub fn trials() -> Vec<Trial> {
@@ -87,7 +87,7 @@ async fn carried() {
         rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     let endpoint = Endpoint::new(Arc::clone(&played) as _, Connector::new(tls, Proxies::default()));
-    let ssh = Ssh::new(Arc::new(endpoint), options(&sshd, &Told::default()));
+    let ssh = Ssh::new(Arc::new(endpoint), options(&sshd, &SeenEvents::default()));
     echoes(&mut ssh.dial(&echo.address.into()).await.unwrap(), "through it\n").await;
     let size = 20_000_000;
     let noise = Far::noise(size).await;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::far::Far;
 use crate::need::{Need, trial};
-use crate::ssh::{Told, on_tokio, options, ssh};
+use crate::ssh::{SeenEvents, on_tokio, options, ssh};
 use crate::sshd::{Sshd, free_port};
 
 pub fn trials() -> Vec<Trial> {
@@ -67,14 +67,14 @@ async fn curl(arguments: &[&str]) -> (Option<i32>, String) {
 struct Front {
     _sshd: Arc<Sshd>,
     forward: Forward,
-    told: Told,
+    told: SeenEvents,
     web: Far,
 }
 
 impl Front {
     async fn new(ask: Arc<dyn Ask>) -> Self {
-        let (sshd, told, web) = (Arc::new(Sshd::start()), Told::default(), web().await);
-        let dial = Arc::new(ssh(options(&sshd, &Told::default())));
+        let (sshd, told, web) = (Arc::new(Sshd::start()), SeenEvents::default(), web().await);
+        let dial = Arc::new(ssh(options(&sshd, &SeenEvents::default())));
         let options = Options { tell: told.tell(), ..Options::default() };
         let forward = Forward::asking(ANY, ask, dial, options).expect("it listens");
         Self { _sshd: sshd, forward, told, web }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::need::{Need, trial};
-use crate::ssh::{Told, echoes, on_tokio, ssh};
+use crate::ssh::{SeenEvents, echoes, on_tokio, ssh};
 use crate::sshd::keygen;
 
 pub fn trials() -> Vec<Trial> {
@@ -137,7 +137,7 @@ async fn channels() {
         user: "jon".into(),
         login: Login::Pushed(Arc::new(Anybody)),
         host_keys: Arc::new(Pins::new(folder.path().join("pins"))),
-        tell: Told::default().tell(),
+        tell: SeenEvents::default().tell(),
         limits: Limits { connections: 1, ..Limits::default() },
     };
     let ssh = ssh(options);

@@ -12,7 +12,7 @@ use libtest_mimic::Trial;
 
 use crate::far::Far;
 use crate::need::{Need, trial};
-use crate::ssh::{Told, dial, echoes, on_tokio, options, ssh};
+use crate::ssh::{SeenEvents, dial, echoes, on_tokio, options, ssh};
 use crate::sshd::{Sshd, keygen, run};
 
 pub fn trials() -> Vec<Trial> {
@@ -27,7 +27,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 async fn pushed() {
-    let (sshd, told, far) = (Arc::new(Sshd::start()), Told::default(), Far::echo().await);
+    let (sshd, told, far) = (Arc::new(Sshd::start()), SeenEvents::default(), Far::echo().await);
     let ssh = ssh(options(&sshd, &told));
     echoes(&mut dial(&ssh, &far).await, "hello\n").await;
     echoes(&mut dial(&ssh, &far).await, "again\n").await;
@@ -43,7 +43,7 @@ async fn pushed() {
 }
 
 async fn refused_login(sshd: &Arc<Sshd>, login: Login) -> String {
-    let ssh = ssh(Options { login, ..options(sshd, &Told::default()) });
+    let ssh = ssh(Options { login, ..options(sshd, &SeenEvents::default()) });
     let error = ssh.connect().await.expect_err("it is refused");
     assert!(matches!(*error, SshError::Login(_)), "{error:?}");
     in_words(&*error)
@@ -58,7 +58,7 @@ async fn wrong_key() {
     assert!(said.contains("with the given key SHA256:"), "{said}");
     assert!(said.contains("publickey"), "{said}");
     sshd.authorize(&std::fs::read_to_string(sshd.path("mine.pub")).unwrap());
-    ssh(Options { login: mine, ..options(&sshd, &Told::default()) })
+    ssh(Options { login: mine, ..options(&sshd, &SeenEvents::default()) })
         .connect()
         .await
         .expect("now it is let in");
@@ -66,7 +66,10 @@ async fn wrong_key() {
     keygen(&sshd.path("old"), "rsa");
     sshd.authorize(&std::fs::read_to_string(sshd.path("old.pub")).unwrap());
     let old = Login::key(&std::fs::read_to_string(sshd.path("old")).unwrap(), None).unwrap();
-    ssh(Options { login: old, ..options(&sshd, &Told::default()) }).connect().await.expect("RSA is let in");
+    ssh(Options { login: old, ..options(&sshd, &SeenEvents::default()) })
+        .connect()
+        .await
+        .expect("RSA is let in");
 }
 
 /// An agent that ends with the test.
@@ -107,7 +110,7 @@ async fn agent() {
     let said = refused_login(&sshd, Login::Agent(socket.clone())).await;
     assert!(said.contains("with the agent's key"), "{said}");
     sshd.authorize(&std::fs::read_to_string(sshd.path("mine.pub")).unwrap());
-    let options = Options { login: Login::Agent(socket), ..options(&sshd, &Told::default()) };
+    let options = Options { login: Login::Agent(socket), ..options(&sshd, &SeenEvents::default()) };
     ssh(options).connect().await.expect("the second key is let in");
 }
 
@@ -115,7 +118,7 @@ async fn changed_host_key() {
     let mut sshd = Sshd::start();
     let path = sshd.path("pins");
     let connect = |sshd: Sshd| async {
-        let (mut sshd, told) = (Arc::new(sshd), Told::default());
+        let (mut sshd, told) = (Arc::new(sshd), SeenEvents::default());
         let ssh = ssh(options(&sshd, &told));
         let connected = ssh.connect().await;
         ssh.close().await;
@@ -168,7 +171,8 @@ async fn known_hosts() {
                 run("ssh-keygen", &["-q", "-H", "-f", path.to_str().unwrap()], "");
             }
             let host_keys = Arc::new(KnownHostsFile(path));
-            let connected = ssh(Options { host_keys, ..options(&sshd, &Told::default()) }).connect().await;
+            let connected =
+                ssh(Options { host_keys, ..options(&sshd, &SeenEvents::default()) }).connect().await;
             connected.map_err(|error| in_words(&*error))
         }
     };

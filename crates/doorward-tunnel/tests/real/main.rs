@@ -17,24 +17,14 @@ mod far;
 mod fronts;
 mod hostile;
 mod keys;
-#[path = "../../../doorward/tests/real/need.rs"]
-mod need;
-#[path = "../../../doorward/tests/real/postgres.rs"]
-#[allow(dead_code, reason = "the program's own suite uses all of it")]
-mod postgres;
 mod shell;
 mod ssh;
-mod sshd;
 mod stalled;
-
-/// Where the parts that the program's own suite has too look for it.
-mod netns {
-    pub use crate::sshd::run;
-}
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use parts::{need, postgres, sshd};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

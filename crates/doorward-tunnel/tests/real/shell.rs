@@ -9,7 +9,7 @@ use doorward_tunnel::ssh::{Options, SshError};
 use libtest_mimic::Trial;
 
 use crate::need::{Need, trial};
-use crate::ssh::{Told, on_tokio, options, ssh};
+use crate::ssh::{SeenEvents, on_tokio, options, ssh};
 use crate::sshd::{Sshd, user};
 
 pub fn trials() -> Vec<Trial> {
@@ -37,7 +37,7 @@ async fn all(output: &mut Output) -> (String, String) {
 
 async fn command() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let (_input, mut output) = ssh.exec("echo out; echo err >&2; exit 7", None).await.unwrap();
     assert_eq!(all(&mut output).await, ("out\n".to_owned(), "err\n".to_owned()));
     assert_eq!(*output.exit(), Exit::Status(7));
@@ -46,7 +46,7 @@ async fn command() {
     assert_eq!(*output.exit(), Exit::Status(0));
     drop(output);
     let forbidding = Arc::new(Sshd::with("PermitTTY no"));
-    let ssh = crate::ssh::ssh(options(&forbidding, &Told::default()));
+    let ssh = crate::ssh::ssh(options(&forbidding, &SeenEvents::default()));
     let terminal = Terminal { kind: "xterm".to_owned(), size: Size { columns: 80, rows: 24 } };
     let refused = ssh.shell(Some(&terminal)).await.err().expect("it has no terminals");
     assert_eq!(refused.to_string(), "the server refused: a terminal");
@@ -54,7 +54,7 @@ async fn command() {
 
 async fn input() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let (input, mut output) = ssh.exec("cat", None).await.unwrap();
     let sending = tokio::spawn(async move {
         for _ in 0..100 {
@@ -72,7 +72,7 @@ async fn signal() {
     let sshd = Arc::new(Sshd::with(if user() == "root" { "UsePAM yes" } else { "" }));
     // OpenSSH passes no signals on to root's programs; and without PAM nobody gets into an account without a password.
     let user = if user() == "root" { "postgres".to_owned() } else { user() };
-    let ssh = ssh(Options { user, ..options(&sshd, &Told::default()) });
+    let ssh = ssh(Options { user, ..options(&sshd, &SeenEvents::default()) });
     let (input, mut output) = ssh.exec("echo ready; exec sleep 60", None).await.unwrap();
     assert_eq!(output.next().await.unwrap(), Some(Said::Out(Bytes::from_static(b"ready\n"))));
     input.signal(Signal::Terminate).await.unwrap();
@@ -83,7 +83,7 @@ async fn signal() {
 
 async fn terminal() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let terminal = Terminal { kind: "xterm-256color".to_owned(), size: Size { columns: 91, rows: 33 } };
     let (input, mut output) =
         ssh.exec("echo $TERM; stty size; read line; stty size", Some(&terminal)).await.unwrap();
@@ -106,7 +106,7 @@ async fn terminal() {
 
 async fn killed() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let (_input, mut output) = ssh.exec("echo ready; exec sleep 5", None).await.unwrap();
     output.next().await.unwrap();
     sshd.cut();

@@ -42,9 +42,9 @@ pub fn on_tokio(test: impl Future<Output = ()>) -> Result<(), Failed> {
 
 /// What was told.
 #[derive(Clone, Default)]
-pub struct Told(Arc<Mutex<Vec<News>>>);
+pub struct SeenEvents(Arc<Mutex<Vec<News>>>);
 
-impl Told {
+impl SeenEvents {
     pub fn tell(&self) -> doorward_tunnel::news::Tell {
         let told = Arc::clone(&self.0);
         Arc::new(move |news| told.lock().unwrap().push(news))
@@ -68,7 +68,7 @@ impl Told {
 }
 
 /// How to get into an sshd with pushed keys and pins of its own.
-pub fn options(sshd: &Arc<Sshd>, told: &Told) -> Options {
+pub fn options(sshd: &Arc<Sshd>, told: &SeenEvents) -> Options {
     Options {
         at: sshd.at(),
         host: sshd.host(),
@@ -99,7 +99,7 @@ pub async fn dial(ssh: &dyn Dial, far: &Far) -> BoxedStream {
 
 async fn refusals() {
     let sshd = Arc::new(Sshd::start());
-    let carrier = ssh(options(&sshd, &Told::default()));
+    let carrier = ssh(options(&sshd, &SeenEvents::default()));
     let said = async |to: &str, port: u16| {
         let Ok(host) = to.parse();
         carrier.dial(&Destination { host, port }).await.err().expect("it is refused")
@@ -114,20 +114,21 @@ async fn refusals() {
     echoes(&mut dial(&carrier, &Far::echo().await).await, "still\n").await;
 
     let forbidding = Arc::new(Sshd::with("AllowTcpForwarding no"));
-    let carrier = ssh(options(&forbidding, &Told::default()));
+    let carrier = ssh(options(&forbidding, &SeenEvents::default()));
     let Ok(host) = "127.0.0.1".parse();
     let forbidden = carrier.dial(&Destination { host, port: 1 }).await.err().expect("it is forbidden");
     assert!(forbidden.to_string().contains("AllowTcpForwarding"), "{forbidden}");
 
     let nobody = ssh(Options {
         at: std::net::SocketAddr::from(([127, 0, 0, 1], free_port())).into(),
-        ..options(&sshd, &Told::default())
+        ..options(&sshd, &SeenEvents::default())
     });
     let error = nobody.connect().await.expect_err("nobody listens");
     assert!(in_words(&*error).contains("refused the connection"), "{}", in_words(&*error));
 
     let mute = Far::echo().await;
-    let error = ssh(Options { at: mute.address.into(), ..options(&sshd, &Told::default()) }).connect().await;
+    let error =
+        ssh(Options { at: mute.address.into(), ..options(&sshd, &SeenEvents::default()) }).connect().await;
     let error = error.expect_err("it speaks no SSH");
     println!("{}", in_words(&*error));
 }
@@ -135,8 +136,8 @@ async fn refusals() {
 async fn second_hop() {
     let (first, second) = (Arc::new(Sshd::start()), Arc::new(Sshd::start()));
     let far = Far::echo().await;
-    let outer = Arc::new(ssh(options(&first, &Told::default())));
-    let inner = Ssh::new(outer.clone(), options(&second, &Told::default()));
+    let outer = Arc::new(ssh(options(&first, &SeenEvents::default())));
+    let inner = Ssh::new(outer.clone(), options(&second, &SeenEvents::default()));
     echoes(&mut dial(&inner, &far).await, "through two\n").await;
     assert_eq!((first.pushed(), second.pushed()), (1, 1));
     assert_eq!(outer.status().streams, 1);
@@ -147,7 +148,7 @@ async fn second_hop() {
 
 async fn half_closed() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     // We end first, and the answer comes afterwards.
     let counting = Far::digest().await;
     let mut stream = dial(&ssh, &counting).await;
@@ -179,7 +180,7 @@ async fn half_closed() {
 
 async fn closed_on() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     // It takes nothing, so that the channel's window is used up, and goes when it is told.
     let (close, closes) = tokio::sync::watch::channel(false);
     let far = Far::new(move |stream| {
@@ -209,7 +210,7 @@ async fn closed_on() {
 async fn at_once() {
     let (sshd, far) = (Arc::new(Sshd::start()), Far::echo().await);
     let limits = Limits::default();
-    let ssh = Arc::new(ssh(Options { limits, ..options(&sshd, &Told::default()) }));
+    let ssh = Arc::new(ssh(Options { limits, ..options(&sshd, &SeenEvents::default()) }));
     let mut streams = Vec::new();
     for wave in [0..100, 100..200] {
         let dialled = wave.map(|number| {
@@ -242,7 +243,7 @@ async fn at_once() {
 
 async fn in_a_row() {
     let (sshd, far) = (Arc::new(Sshd::start()), Far::echo().await);
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let begin = Instant::now();
     for number in 0..10_000 {
         let mut stream = dial(&ssh, &far).await;
@@ -267,7 +268,7 @@ async fn bulk() {
     // A gigabyte each way takes a while in a debug build; `DOORWARD_BULK` says how many megabytes.
     let size = wanted("DOORWARD_BULK", 64) * 1_000_000;
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let expected = digest_of_noise(size);
     let noise = Far::noise(size).await;
     let begin = Instant::now();
@@ -286,7 +287,7 @@ async fn bulk() {
 
 async fn rekeyed() {
     let sshd = Arc::new(Sshd::with("RekeyLimit 4M"));
-    let ssh = Arc::new(ssh(options(&sshd, &Told::default())));
+    let ssh = Arc::new(ssh(options(&sshd, &SeenEvents::default())));
     let size = 40_000_000;
     let echo = Far::echo().await;
     let stream = dial(&*ssh, &echo).await;
@@ -301,7 +302,7 @@ async fn rekeyed() {
 }
 
 async fn reconnects() {
-    let (sshd, told, far) = (Arc::new(Sshd::start()), Told::default(), Far::echo().await);
+    let (sshd, told, far) = (Arc::new(Sshd::start()), SeenEvents::default(), Far::echo().await);
     let ssh = ssh(options(&sshd, &told));
     let mut stream = dial(&ssh, &far).await;
     echoes(&mut stream, "before\n").await;
@@ -319,7 +320,7 @@ async fn reconnects() {
 }
 
 async fn restarted() {
-    let (told, far) = (Told::default(), Far::echo().await);
+    let (told, far) = (SeenEvents::default(), Far::echo().await);
     let sshd = Arc::new(Mutex::new(Sshd::start()));
     let key = {
         let sshd = sshd.lock().unwrap();
@@ -356,7 +357,7 @@ async fn restarted() {
 
 async fn given_up() {
     let sshd = Arc::new(Sshd::start());
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     ssh.connect().await.unwrap();
     let far = Far::echo().await;
     for _ in 0..50 {

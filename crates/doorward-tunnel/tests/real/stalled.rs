@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::far::{Far, digest, digest_of_noise, write_noise};
 use crate::need::{Need, trial};
-use crate::ssh::{Told, echoes, on_tokio, options, ssh};
+use crate::ssh::{SeenEvents, echoes, on_tokio, options, ssh};
 use crate::sshd::Sshd;
 
 pub fn trials() -> Vec<Trial> {
@@ -34,7 +34,7 @@ const MEGABYTE: usize = 1_000_000;
 
 async fn beside() {
     let (sshd, echo, noise) = (Arc::new(Sshd::start()), Far::echo().await, Far::noise(40 * MEGABYTE).await);
-    let ssh = ssh(options(&sshd, &Told::default()));
+    let ssh = ssh(options(&sshd, &SeenEvents::default()));
     let mut unread = ssh.dial(&noise.address.into()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let begin = Instant::now();
@@ -48,7 +48,7 @@ async fn slow() {
     let (sshd, noise) = (Arc::new(Sshd::start()), Far::noise(8 * MEGABYTE).await);
     let limits =
         Limits { held: 200_000, stalled: Duration::from_secs(1), connections: 1, ..Limits::default() };
-    let ssh = ssh(Options { limits, ..options(&sshd, &Told::default()) });
+    let ssh = ssh(Options { limits, ..options(&sshd, &SeenEvents::default()) });
     // Others are open too, so that one who took nothing would be cut.
     let echo = Far::echo().await;
     let _other = ssh.dial(&echo.address.into()).await.unwrap();
@@ -67,7 +67,7 @@ async fn cut() {
     let (sshd, echo, noise) = (Arc::new(Sshd::start()), Far::echo().await, Far::noise(40 * MEGABYTE).await);
     let limits =
         Limits { held: MEGABYTE, stalled: Duration::from_secs(1), connections: 1, ..Limits::default() };
-    let ssh = ssh(Options { limits, ..options(&sshd, &Told::default()) });
+    let ssh = ssh(Options { limits, ..options(&sshd, &SeenEvents::default()) });
     let mut other = ssh.dial(&echo.address.into()).await.unwrap();
     echoes(&mut other, "before\n").await;
     let mut unread = ssh.dial(&noise.address.into()).await.unwrap();
@@ -91,7 +91,7 @@ async fn alone() {
         connections: 1,
         ..Limits::default()
     };
-    let ssh = ssh(Options { limits, ..options(&sshd, &Told::default()) });
+    let ssh = ssh(Options { limits, ..options(&sshd, &SeenEvents::default()) });
     let mut stream = ssh.dial(&noise.address.into()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(digest(&mut stream).await, digest_of_noise(10 * MEGABYTE));
@@ -104,7 +104,7 @@ async fn far_side() {
         drop(stream);
     })
     .await;
-    let ssh = Arc::new(ssh(options(&sshd, &Told::default())));
+    let ssh = Arc::new(ssh(options(&sshd, &SeenEvents::default())));
     let mut unheard = ssh.dial(&deaf.address.into()).await.unwrap();
     let sending = tokio::spawn(async move { write_noise(&mut unheard, 50 * MEGABYTE).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -140,7 +140,7 @@ async fn relay(to: SocketAddr) -> (SocketAddr, watch::Sender<bool>) {
     (address, dead)
 }
 
-fn impatient(sshd: &Arc<Sshd>, told: &Told, at: SocketAddr) -> Ssh {
+fn impatient(sshd: &Arc<Sshd>, told: &SeenEvents, at: SocketAddr) -> Ssh {
     let limits = Limits {
         quiet: Duration::from_millis(500),
         unanswered: 2,
@@ -153,7 +153,7 @@ fn impatient(sshd: &Arc<Sshd>, told: &Told, at: SocketAddr) -> Ssh {
 }
 
 async fn dead() {
-    let (sshd, told, echo) = (Arc::new(Sshd::start()), Told::default(), Far::echo().await);
+    let (sshd, told, echo) = (Arc::new(Sshd::start()), SeenEvents::default(), Far::echo().await);
     let (at, dead) = relay(sshd.address()).await;
     let ssh = impatient(&sshd, &told, at);
     let mut stream = ssh.dial(&echo.address.into()).await.unwrap();
@@ -176,7 +176,7 @@ async fn dead() {
 }
 
 async fn dead_while_sending() {
-    let (sshd, told, counting) = (Arc::new(Sshd::start()), Told::default(), Far::digest().await);
+    let (sshd, told, counting) = (Arc::new(Sshd::start()), SeenEvents::default(), Far::digest().await);
     let (at, dead) = relay(sshd.address()).await;
     let ssh = impatient(&sshd, &told, at);
     let mut stream = ssh.dial(&counting.address.into()).await.unwrap();

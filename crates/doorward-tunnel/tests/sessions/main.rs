@@ -9,9 +9,6 @@
 )]
 
 mod aws;
-#[path = "../../../doorward/tests/real/need.rs"]
-#[allow(dead_code, reason = "the suites of real parts need more")]
-mod need;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use aws::Calls;
-use need::wanted;
+use parts::need::wanted;
 
 const REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 

@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest as _, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use tokio::sync::Mutex;
 
 use crate::moto::{self, Moto};
@@ -24,7 +24,7 @@ const MARK: &str = "DOORWARD_BENCH_FRONT";
 /// The front's process; it ends with this one.
 pub struct Front {
     child: Child,
-    place: Place,
+    account_region: AccountRegion,
 }
 
 impl Front {
@@ -38,13 +38,13 @@ impl Front {
             .expect("this program");
         let mut url = String::new();
         BufReader::new(child.stdout.take().expect("an output")).read_line(&mut url).expect("an address");
-        let place = moto::profile("bench", REGION, url.trim());
-        Self { child, place }
+        let account_region = moto::profile("bench", REGION, url.trim());
+        Self { child, account_region }
     }
 
     /// The profile of the AWS configuration that leads there.
     pub fn profile(&self) -> &str {
-        self.place.profile.as_deref().expect("a profile")
+        self.account_region.profile.as_deref().expect("a profile")
     }
 }
 
@@ -190,23 +190,23 @@ fn page(call: &str, items: &[&str], from: usize, size: usize) -> String {
 
 /// The outermost `<item>`s of an answer.
 fn items(text: &str) -> impl Iterator<Item = &str> {
-    let (mut depth, mut start, mut place) = (0, 0, 0);
+    let (mut depth, mut start, mut account_region) = (0, 0, 0);
     std::iter::from_fn(move || {
         loop {
-            let rest = &text[place..];
+            let rest = &text[account_region..];
             let open = rest.find("<item>").unwrap_or(usize::MAX);
             let close = rest.find("</item>")?;
             if open < close {
                 if depth == 0 {
-                    start = place + open;
+                    start = account_region + open;
                 }
                 depth += 1;
-                place += open + "<item>".len();
+                account_region += open + "<item>".len();
             } else {
                 depth -= 1;
-                place += close + "</item>".len();
+                account_region += close + "</item>".len();
                 if depth == 0 {
-                    return Some(&text[start..place]);
+                    return Some(&text[start..account_region]);
                 }
             }
         }

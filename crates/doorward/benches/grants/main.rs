@@ -10,7 +10,6 @@
     reason = "a measurement that goes wrong is none"
 )]
 
-mod cost;
 mod front;
 mod idle;
 mod load;
@@ -18,19 +17,7 @@ mod opening;
 mod pages;
 mod passes;
 mod shop;
-mod table;
 
-#[path = "../../tests/real/moto.rs"]
-#[allow(dead_code, reason = "tests do more with it")]
-mod moto;
-#[path = "../../tests/real/nat.rs"]
-#[allow(dead_code, reason = "tests do more with it")]
-mod nat;
-#[path = "../../tests/real/need.rs"]
-#[allow(dead_code, reason = "tests need more than a bench does")]
-mod need;
-#[path = "../../tests/real/profiles.rs"]
-mod profiles;
 #[path = "../../tests/real/server.rs"]
 #[allow(dead_code, reason = "tests ask more of it")]
 mod server;
@@ -38,7 +25,8 @@ mod server;
 use std::process::ExitCode;
 
 use front::Front;
-use moto::Moto;
+use parts::moto::Moto;
+use parts::{cost, moto, nat, need, profiles, table};
 use shop::Shop;
 
 fn main() -> ExitCode {
@@ -71,7 +59,7 @@ async fn measure() -> Vec<String> {
     let mut missed = idle::small(&shop);
     let requests = passes::measure(&shop, &mut missed).await;
     pages::measure(&requests).await;
-    requests.store().close().await;
+    requests.app().store().close().await;
     drop(requests);
     idle::full(&shop);
     opening::measure().await;

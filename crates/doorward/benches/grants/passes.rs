@@ -9,7 +9,7 @@ use doorward::cloud::Cloud;
 use doorward::firewall::Local;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
-use doorward::status::Standing;
+use doorward::status::SyncState;
 use jiff::SignedDuration;
 
 use crate::cost;
@@ -37,9 +37,15 @@ pub async fn measure(shop: &Shop, missed: &mut Vec<String>) -> Arc<Requests> {
         let begun = Instant::now();
         // The first pass of a process knows nothing yet, and moto is slow: what it did not take is tried again.
         let mut passes = 1;
-        while !reconciler.pass().await.firewalls.values().all(|(_, standing)| *standing == Standing::InSync) {
+        while !reconciler
+            .pass()
+            .await
+            .firewalls
+            .values()
+            .all(|(_, sync_state)| *sync_state == SyncState::InSync)
+        {
             passes += 1;
-            assert!(passes < 10, "{:?}", requests.nudge().status().firewalls);
+            assert!(passes < 10, "{:?}", requests.app().nudge().status().firewalls);
         }
         let new = thousands(live - before);
         println!("  {new} new grants: {:.1} s in {passes} pass(es)", begun.elapsed().as_secs_f64());
@@ -163,7 +169,7 @@ async fn change(
     for (place, hours) in [1, 2].into_iter().enumerate() {
         let (before, begun) = (calls(cloud).1, Instant::now());
         let (opened, ()) = tokio::join!(requests.open(&caller, ask(hours)), reconciler.pass_when_nudged());
-        let Ok(Opened::Granted { grant, standing: Standing::InSync, extended, .. }) = opened else {
+        let Ok(Opened::Granted { grant, sync_state: SyncState::InSync, extended, .. }) = opened else {
             panic!("{opened:?}");
         };
         assert_eq!(extended, place == 1);
@@ -174,7 +180,7 @@ async fn change(
     let before = calls(cloud).1;
     let id = id.expect("a grant");
     let (closed, ()) = tokio::join!(requests.close(&caller, &id), reconciler.pass_when_nudged());
-    assert_eq!(closed.expect("closed").standing, Standing::InSync);
+    assert_eq!(closed.expect("closed").sync_state, SyncState::InSync);
     writes[2] = calls(cloud).1 - before;
     (writes, opening.expect("an opening"))
 }

@@ -97,8 +97,8 @@ pub fn target(number: usize) -> TargetName {
 
 /// Writes as many open grants as are wanted, each of a person who may have it: decided as ever, many to a transaction.
 pub async fn fill(requests: &Requests, before: usize, wanted: usize) {
-    let loaded = requests.loaded();
-    let now = requests.clock().now();
+    let loaded = requests.app().loaded();
+    let now = requests.app().clock().now();
     let grant = |number: usize| {
         let (target_number, round) = (number % GROUPS, number / GROUPS);
         let owner = target_number / (GROUPS / TEAMS) + TEAMS * round;
@@ -134,6 +134,6 @@ pub async fn fill(requests: &Requests, before: usize, wanted: usize) {
         });
         let events = events.collect();
         let changes: Vec<Change> = grants.into_iter().map(|after| Change { before: None, after }).collect();
-        requests.store().commit(&changes, events).await.expect("a commit");
+        requests.app().store().commit(&changes, events).await.expect("a commit");
     }
 }

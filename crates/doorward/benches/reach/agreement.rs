@@ -57,7 +57,7 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
     if told.len() < EACH {
         wrong.push(format!("only {} pairs could be compared", told.len()));
     }
-    let ways = ways(reachability);
+    let paths = paths(reachability);
     let roles = roles(reachability);
     for ((from, to), flows) in &told {
         let answer = reachability.ask(&find(from, inventory), &find(to, inventory), None);
@@ -68,27 +68,27 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
             wrong.push(format!("{from} or {to} is in no role"));
             continue;
         };
-        let (way, whole) = ways.get(&(*one, *other)).cloned().unwrap_or((Flows::NONE, true));
-        if if whole { way != *flows } else { !way.covers(flows) } {
-            wrong.push(format!("{from} to {to}: `pairs` says {flows}, `ways` says {way}"));
+        let (path, whole) = paths.get(&(*one, *other)).cloned().unwrap_or((Flows::NONE, true));
+        if if whole { path != *flows } else { !path.covers(flows) } {
+            wrong.push(format!("{from} to {to}: `pairs` says {flows}, `ways` says {path}"));
         }
     }
     sets.len()
 }
 
 /// What passes between two roles, and whether all of it does between any two of their members.
-fn ways(reachability: &Reachability) -> HashMap<(RoleId, RoleId), (Flows, bool)> {
-    let mut ways = HashMap::new();
-    reachability.paths(&PathQuery::default(), &mut |way| {
-        if let (End::Role(from), End::Role(to)) = (way.from, way.to) {
-            let (flows, whole) = ways.entry((from, to)).or_insert((Flows::NONE, true));
+fn paths(reachability: &Reachability) -> HashMap<(RoleId, RoleId), (Flows, bool)> {
+    let mut paths = HashMap::new();
+    reachability.paths(&PathQuery::default(), &mut |path| {
+        if let (End::Role(from), End::Role(to)) = (path.from, path.to) {
+            let (flows, whole) = paths.entry((from, to)).or_insert((Flows::NONE, true));
             // A role that is told of in parts is whole in none of them.
-            *whole &= way.whole && flows.is_empty();
-            *flows = flows.union(&way.flows);
+            *whole &= path.whole && flows.is_empty();
+            *flows = flows.union(&path.flows);
         }
         ControlFlow::Continue(())
     });
-    ways
+    paths
 }
 
 fn roles(reachability: &Reachability) -> HashMap<&str, RoleId> {

@@ -24,16 +24,16 @@ pub fn measure(wrong: &mut Vec<String>) {
             timed(|| Reachability::of(copy)).1
         });
         let reachability = Reachability::of(inventory);
-        let mut ways = 0;
+        let mut paths = 0;
         let all = repeated(|| {
-            let (counted, took) = timed(|| count_ways(&reachability));
-            ways = counted;
+            let (counted, took) = timed(|| count_paths(&reachability));
+            paths = counted;
             took
         });
         let (pairs, each) = timed(|| count_pairs(&reachability));
         let n = interfaces as f64;
         let relative = (load + all).as_secs_f64() / (n * n.log2());
-        let counts = (reachability.roles().len(), ways);
+        let counts = (reachability.roles().len(), paths);
         let (base, expected) = *first.get_or_insert((relative, counts));
         if counts != expected {
             wrong.push(format!(
@@ -67,13 +67,13 @@ fn nanoseconds(time: Duration, pairs: usize) -> f64 {
 }
 
 /// All ways, and how many there are.
-pub fn count_ways(reachability: &Reachability) -> usize {
-    let mut ways = 0;
+pub fn count_paths(reachability: &Reachability) -> usize {
+    let mut paths = 0;
     reachability.paths(&PathQuery::default(), &mut |_| {
-        ways += 1;
+        paths += 1;
         ControlFlow::Continue(())
     });
-    ways
+    paths
 }
 
 /// All pairs, and how many there are.

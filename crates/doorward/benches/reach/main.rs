@@ -14,7 +14,6 @@
     reason = "a measurement that goes wrong is none"
 )]
 
-mod account;
 mod agreement;
 mod asking;
 mod beside;
@@ -27,22 +26,12 @@ mod peer;
 mod scale;
 mod size;
 
-#[path = "../grants/cost.rs"]
-#[allow(dead_code, reason = "the other bench measures other processes")]
-mod cost;
-#[path = "../../../doorward-core/tests/reach/naive/mod.rs"]
-#[allow(dead_code, clippy::wrong_self_convention, reason = "read where it is at home")]
-mod naive;
-#[path = "../../../doorward-core/tests/reach/questions.rs"]
-#[allow(dead_code, reason = "tests ask of more")]
-mod questions;
-#[path = "../grants/table.rs"]
-mod table;
-
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
+use parts::{cost, table};
+use reach_model::{account, naive, questions};
 use size::Size;
 
 #[global_allocator]

@@ -36,7 +36,7 @@ pub fn measure(wrong: &mut Vec<String>) {
             verdicts.push((&from.0, &to.0, passing));
             let there_and_back: usize =
                 packets.iter().map(|packet| if packet.has_ports() { clients.len() } else { 1 }).sum();
-            carried += question.ways.len() * there_and_back;
+            carried += question.paths.len() * there_and_back;
         }
         verdicts
     });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use doorward_core::reach::Reachability;
 
 use crate::asking;
-use crate::growth::count_ways;
+use crate::growth::count_paths;
 use crate::limit::{busy, bytes_of, time, timed};
 use crate::memory;
 use crate::organisation::Organisation;
@@ -118,9 +118,9 @@ pub fn run(folder: &Path) {
     let (reachability, preparing) = timed(|| Reachability::of(inventory));
     say("preparing", preparing.as_secs_f64());
     say("roles", reachability.roles().len() as f64);
-    let (ways, all) = timed(|| count_ways(&reachability));
+    let (paths, all) = timed(|| count_paths(&reachability));
     say("all ways", all.as_secs_f64());
-    say("ways", ways as f64);
+    say("ways", paths as f64);
     let answered = asking::ask(&reachability);
     say("a question", answered.flow.median.as_secs_f64());
     say("from group to group", answered.groups.median.as_secs_f64());

@@ -9,7 +9,7 @@ use crate::account::{Chance, Shape, account};
 use crate::agreement;
 use crate::asking::{self, Answered, Took};
 use crate::disk::{self, Recording};
-use crate::growth::{count_pairs, count_ways};
+use crate::growth::{count_pairs, count_paths};
 use crate::limit::{bytes_of, repeated, time, time_of, timed};
 use crate::memory::{self, Taken};
 use crate::table::{self, median, thousands};
@@ -28,7 +28,7 @@ pub struct Size {
     shape: Shape,
     rules: usize,
     roles: usize,
-    ways: usize,
+    paths: usize,
     pairs: usize,
     sets: usize,
     load: Duration,
@@ -65,15 +65,15 @@ impl Size {
             count_pairs(&reachability);
         });
         let mut reachability = Reachability::of(inventory);
-        let (mut pairs, mut ways) = (0, 0);
+        let (mut pairs, mut paths) = (0, 0);
         let all_pairs = repeated(|| {
             let (counted, took) = timed(|| count_pairs(&reachability));
             pairs = counted;
             took
         });
         let all_ways = repeated(|| {
-            let (counted, took) = timed(|| count_ways(&reachability));
-            ways = counted;
+            let (counted, took) = timed(|| count_paths(&reachability));
+            paths = counted;
             took
         });
         let answered = asking::ask(&reachability);
@@ -84,7 +84,7 @@ impl Size {
             shape,
             rules,
             roles,
-            ways,
+            paths,
             pairs,
             sets,
             load,
@@ -154,7 +154,7 @@ pub fn print(sizes: &[Size]) {
         row("VPCs", &|size| count(size.shape.vpcs)),
         row("subnets", &|size| count(size.shape.vpcs * size.shape.tiers * 3)),
         row("roles", &|size| count(size.roles)),
-        row("ways between roles", &|size| count(size.ways)),
+        row("ways between roles", &|size| count(size.paths)),
         row("pairs", &|size| count(size.pairs)),
         row("different sets of flows", &|size| count(size.sets)),
         row("a recording on disk", &|size| bytes_of(size.recording.bytes, None)),

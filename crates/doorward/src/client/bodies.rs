@@ -12,6 +12,8 @@ pub(super) struct Signed {
     pub(super) token: String,
     pub(super) person: Person,
     pub(super) ends: Timestamp,
+    /// None from a server that does not report it.
+    pub(super) idle_seconds: Option<i64>,
     pub(super) device: Option<String>,
 }
 
@@ -44,15 +46,16 @@ pub(super) struct Ended {
 /// Who is signed in, as a server sees them.
 #[derive(Debug, Deserialize)]
 pub struct Me {
-    /// The person.
     pub person: Person,
     /// Their groups; none from a server that does not report them.
     #[serde(default)]
     pub groups: BTreeSet<Group>,
     /// Whether they are an operator.
     pub operator: bool,
-    /// When the session expires, if it is not used until then.
+    /// When the session expires, if it is used until then.
     pub ends: Timestamp,
+    /// After how many seconds without use it expires earlier; none from a server that does not report it.
+    pub idle_seconds: Option<i64>,
     /// The address that a grant would admit; none where the server cannot tell.
     pub address: Option<IpAddr>,
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::bounded_file::{SMALL, text};
 
 /// Where what belongs to one person is kept.
 pub fn own_folder() -> Result<PathBuf, Error> {
@@ -24,9 +25,11 @@ pub struct Login {
     pub url: String,
     /// Who is signed in.
     pub person: Person,
-    /// The token.
     pub token: String,
     pub ends: Timestamp,
+    /// After how many seconds without use the session expires earlier, as far as the server reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<i64>,
     /// Whether the token may cross a network without TLS, because the person said so when they signed in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure: bool,
@@ -69,7 +72,7 @@ impl Login {
 
     /// What was typed to sign in as who was signed in last, where their session has expired.
     pub fn again(now: Timestamp) -> Option<String> {
-        let text = std::fs::read_to_string(Self::path().ok()?).ok()?;
+        let text = text(&Self::path().ok()?, SMALL).ok()?;
         let login: Self = serde_json::from_str(&text).ok()?;
         (now >= login.ends).then(|| sign_in(&login.url, Some(&login.person)))
     }
@@ -77,7 +80,7 @@ impl Login {
     /// The session that was kept, unless there is none or it has expired.
     pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
         let path = Self::path()?;
-        let text = match std::fs::read_to_string(&path) {
+        let text = match text(&path, SMALL) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::File { path, source }),
@@ -123,7 +126,7 @@ impl Devices {
 
     /// Those that are kept; none of a file that cannot be read: it only makes a sign-in wait less.
     pub(super) fn kept() -> Self {
-        let text = Self::path().ok().and_then(|path| std::fs::read_to_string(path).ok());
+        let text = Self::path().ok().and_then(|path| text(&path, SMALL).ok());
         text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::backend::{self, BackendOptions};
 use super::desk::{Desk, Wish};
 use super::{Code, Failure};
-use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
+use crate::connect::{self, Accounts, Carrier, Granted, Places, TransportContext, Within};
 use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, State, Through};
 
 /// How long somebody may think about the reason.
@@ -131,14 +131,14 @@ impl Access {
         }
         let until = opened.grant.until.unwrap_or_else(Timestamp::now);
         let accounts = accounts(asking, desk, &through, &opened.grant.id);
-        let place = Place {
+        let context = TransportContext {
             grant: opened.grant.id.clone(),
             until: Some(until),
             accounts: Arc::clone(&accounts),
             tell,
             marked,
         };
-        let carrier = connect::build(&through, &place).await.map_err(failure)?;
+        let carrier = connect::build(&through, &context).await.map_err(failure)?;
         Ok(Self {
             target: opened.grant.target,
             grant: opened.grant.id,
@@ -163,10 +163,10 @@ impl Access {
 
     /// The granted destinations at an address: for a relay that is the relay's port.
     pub fn granted(&self, host: &Host) -> Granted {
-        let place = Places::One(host.clone());
+        let host = Places::One(host.clone());
         match &self.through.relay {
-            Some(relay) => Granted::new(place, &[Flow::Tcp(Ports::one(relay.port))]),
-            None => Granted::new(place, &self.through.ports),
+            Some(relay) => Granted::new(host, &[Flow::Tcp(Ports::one(relay.port))]),
+            None => Granted::new(host, &self.through.ports),
         }
     }
 
@@ -253,7 +253,7 @@ async fn held(asking: &Asking, desk: &Desk, target: &TargetName) -> Result<Optio
         moved_from: None,
         reasons: Vec::new(),
         closing: grant.closing,
-        standing: grant.standing.clone(),
+        sync_state: grant.sync_state.clone(),
         connect: Vec::new(),
         through,
         beside: Vec::new(),

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use doorward_aws::NotRecorded;
-use doorward_core::inventory::{Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Inventory};
 
 use super::progress::Bar;
 use super::{Code, Failure, interrupted, note, runtime};
-use crate::cloud::{self, Cloud};
+use crate::cloud::Cloud;
 use crate::policy_file::{self, LoadError};
 
 /// Where the inventory comes from.
@@ -76,10 +76,13 @@ impl Remarks {
 }
 
 impl Source {
-    /// The account. The policy at that path names places where nothing else does.
+    /// The account. The policy at that path names accounts and Regions where nothing else does.
     pub(super) fn account(&self, policy: &Path) -> Result<Account, Failure> {
         let Some(path) = &self.inventory else {
-            return Ok(Account { inventory: survey(&self.places(policy)?)?, remarks: Remarks::default() });
+            return Ok(Account {
+                inventory: survey(&self.account_regions(policy)?)?,
+                remarks: Remarks::default(),
+            });
         };
         self.recorded(path)
     }
@@ -100,7 +103,7 @@ impl Source {
     }
 
     /// Each profile in each Region; without either, those of the policy, if there is one.
-    fn places(&self, policy: &Path) -> Result<BTreeSet<Place>, Failure> {
+    fn account_regions(&self, policy: &Path) -> Result<BTreeSet<AccountRegion>, Failure> {
         if self.profile.is_empty() && self.region.is_empty() {
             return of_policy(policy);
         }
@@ -109,33 +112,41 @@ impl Source {
             if texts.is_empty() { vec![None] } else { texts }
         };
         let regions = each(&self.region);
-        let places = each(&self.profile).into_iter().flat_map(|profile| {
-            regions.iter().map(move |region| Place {
+        let account_regions = each(&self.profile).into_iter().flat_map(|profile| {
+            regions.iter().map(move |region| AccountRegion {
                 profile: profile.clone(),
                 region: region.clone(),
                 account: None,
             })
         });
-        Ok(places.collect())
+        Ok(account_regions.collect())
     }
 }
 
-fn of_policy(policy: &Path) -> Result<BTreeSet<Place>, Failure> {
-    let places: BTreeSet<Place> = match policy_file::firewalls(policy) {
-        Ok((firewalls, _)) => cloud::groups(&firewalls).into_keys().collect(),
+fn of_policy(policy: &Path) -> Result<BTreeSet<AccountRegion>, Failure> {
+    let account_regions: BTreeSet<AccountRegion> = match policy_file::account_regions(policy) {
+        Ok((account_regions, mistakes)) => {
+            if !mistakes.is_empty() {
+                note(&format!(
+                    "note: `{}` has errors, so the Regions of its networks are left out; `doorward check` reports each error",
+                    policy.display()
+                ));
+            }
+            account_regions
+        }
         Err(LoadError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => return Err(error.into()),
     };
-    Ok(if places.is_empty() { BTreeSet::from([Place::default()]) } else { places })
+    Ok(if account_regions.is_empty() { BTreeSet::from([AccountRegion::default()]) } else { account_regions })
 }
 
-/// Looks at everything in these places. That nothing at all could be seen is a failure.
-fn survey(places: &BTreeSet<Place>) -> Result<Inventory, Failure> {
+/// Looks at everything in these accounts and Regions. That nothing at all could be seen is a failure.
+pub(super) fn survey(account_regions: &BTreeSet<AccountRegion>) -> Result<Inventory, Failure> {
     let bar = Bar::default();
     let inventory = runtime()?.block_on(async {
         let (cloud, progress) = (Cloud::live(), |far| bar.show(far));
         tokio::select! {
-            inventory = cloud.survey(places, &progress) => Some(inventory),
+            inventory = cloud.survey(account_regions, &progress) => Some(inventory),
             () = interrupted() => None,
         }
     });
@@ -148,7 +159,7 @@ fn survey(places: &BTreeSet<Place>) -> Result<Inventory, Failure> {
             let more = inventory.gaps.len() - 1;
             let what = match more {
                 0 => gap.to_string(),
-                _ => format!("{gap}; {} more calls failed", super::count(more, "call", "calls")),
+                _ => format!("{gap}; {} failed too", super::count(more, "more call", "more calls")),
             };
             let failure =
                 Failure::new(Code::Unavailable, what).context("nothing of the account could be read");

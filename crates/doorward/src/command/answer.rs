@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use doorward_core::decision::Seen;
 use doorward_core::grant::GrantId;
 
 use super::Failure;
@@ -13,15 +14,16 @@ use crate::requests::Answer;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward approve g-k3v9t2m4x7q8
-  doorward approve g-k3v9t2m4x7q8 --seen 1
+  doorward approve g-k3v9t2m4x7q8 --seen 1-3f0c9a77d1e24b58
 
-If the person has an open grant for the target, the approval extends it.")]
+If the person has an open grant for the target, the approval extends it. A request is not approved if it was changed \
+since it was made, or if the policy was: then the error says what it opens now, and `--seen` approves that.")]
 pub struct Approve {
     /// The ID of the request
     pub grant: GrantId,
-    /// The revision of the request that you saw; a request that was changed since is not approved
-    #[arg(long, value_name = "REVISION", default_value_t = 0)]
-    pub seen: u32,
+    /// The state of the request that you saw: `seen` in `doorward list --json`. By default the request as it was made
+    #[arg(long, value_name = "SEEN")]
+    pub seen: Option<Seen>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -73,7 +75,7 @@ fn answer(
             let running = backend::start(*file).await?;
             let requests = running.requests();
             let answered = match requests.answer(&caller, grant, answer).await {
-                Ok(opened) => Ok(requests.opened(opened).await),
+                Ok(opened) => Ok(requests.views().opened(opened).await),
                 Err(error) => Err(error),
             };
             running.stop().await;

@@ -11,6 +11,7 @@ use doorward_core::policy::Person;
 use jiff::SignedDuration;
 
 use super::{Code, Failure};
+use crate::bounded_file;
 use crate::client::{self, Client, system_trust};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -39,6 +40,12 @@ pub enum Backend {
 }
 
 impl BackendOptions {
+    /// Whether a server is asked, so that no policy file of this machine is read.
+    pub fn is_a_server(&self) -> bool {
+        let kept = || client::Login::kept(Clock::system().now());
+        !self.local && self.person.is_none() && matches!(kept(), Ok(Some(_)))
+    }
+
     /// Refuses a policy file on the command line while the person is signed in to a server, which has its own.
     pub fn reads_the_policy_named(&self) -> Result<(), Failure> {
         if self.local || self.person.is_some() {
@@ -124,7 +131,7 @@ pub fn login_name() -> Result<Person, Failure> {
 /// The user who runs this, from the machine. SUDO_USER is recorded as it is: it is a hint for a reader, not a proof.
 pub fn login() -> Login {
     let uid = rustix::process::getuid().as_raw();
-    let listed = std::fs::read_to_string("/etc/passwd").ok().and_then(|file| {
+    let listed = bounded_file::text(Path::new("/etc/passwd"), bounded_file::LARGE).ok().and_then(|file| {
         let of_uid = |line: &str| {
             let mut fields = line.split(':');
             let name = fields.next()?;

@@ -1,14 +1,18 @@
 //! `doorward check`: every error in the policy, password and group files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use doorward_core::export::by_ssh;
-use doorward_core::policy::{Address, Enforcement, Firewall, Mistake, Policy, RoleArn, Target, utf8};
+use doorward_core::policy::{Address, Enforcement, Firewall, Mistake, Over, Policy, RoleArn, Target, utf8};
+use doorward_core::reach::{Outcome, Proof, Reachability, prove};
 use serde::Serialize;
 
-use super::{Code, Failure, count, json, print};
+use super::account::{Account, Assume, Source};
+use super::reach::text::section;
+use super::{Code, Failure, count, intents, json, print};
 use crate::bounded_file;
 use crate::policy_file::{self, Examined, examine};
 use crate::servable;
@@ -17,14 +21,27 @@ use crate::servable;
 ///
 /// The command reports every error with its file, line and column, and says how to fix it. The exit code is 65 if
 /// there is an error, and 0 if there are only warnings.
+///
+/// With --inventory the intents of the policy (`[[never]]`, `[[always]]`) are proved on a recorded account.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   doorward check
   doorward check --policy /etc/doorward/doorward.toml
   doorward check --strict     in a pipeline: fail on warnings too
-  doorward check --json | jq -r '.mistakes[] | .what'")]
+  doorward check --inventory account/     prove the intents on a recording
+  doorward check --json | jq -r '.mistakes[] | .what'
+
+Exit code with --inventory: 1 if an intent is broken, 3 if one is undecided, because parts of the inventory are \
+missing.")]
 pub struct Check {
+    /// Prove the intents of the policy on recorded `aws … describe-*` output: a folder, a file, or - for standard
+    /// input
+    #[arg(long, value_name = "PATH")]
+    inventory: Option<PathBuf>,
+    /// Assume the AWS default for what was not recorded, and list each assumption
+    #[arg(long, value_name = "DEFAULTS", requires = "inventory")]
+    assume: Option<Assume>,
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
@@ -41,6 +58,8 @@ struct Report<'r> {
     digest: Option<&'r str>,
     mistakes: &'r [Mistake],
     notes: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intents: Option<Vec<intents::View<'r>>>,
 }
 
 impl Check {
@@ -57,17 +76,46 @@ impl Check {
         let errors = examined.mistakes.iter().filter(|mistake| mistake.is_error()).count();
         let warnings = examined.mistakes.len() - errors;
         let notes: Vec<String> = examined.loaded.iter().flat_map(|loaded| notes(&loaded.policy)).collect();
+        let loaded = examined.loaded.as_ref().map(|loaded| Arc::clone(&loaded.policy));
+        let proofs = match (&self.inventory, &loaded) {
+            (Some(path), Some(policy)) => Some(proofs(policy, path, self.assume)?),
+            _ => None,
+        };
+        let proved = || loaded.iter().flat_map(|policy| &policy.intents).zip(proofs.iter().flatten());
         if self.json {
             let digest = examined.loaded.as_ref().map(|loaded| loaded.digest.as_str());
             let policy = policy.display().to_string();
             let mistakes = &examined.mistakes;
-            print(&json(&Report { policy, errors, warnings, digest, mistakes, notes: &notes })?)?;
+            let intents = proofs
+                .as_ref()
+                .map(|_| proved().map(|(intent, proof)| intents::view(intent, proof, None)).collect());
+            print(&json(&Report { policy, errors, warnings, digest, mistakes, notes: &notes, intents })?)?;
         } else {
-            print(&report(policy, &examined, &notes, errors, warnings))?;
+            let mut text = report(policy, &examined, &notes, errors, warnings);
+            let lines = proved().flat_map(|(intent, proof)| intents::lines(intent, proof)).collect();
+            section(&mut text, "intents", lines);
+            print(&text)?;
         }
-        let failed = errors > 0 || (self.strict && warnings > 0);
-        Ok(if failed { Code::Data.into() } else { ExitCode::SUCCESS })
+        let any = |is: fn(&Proof) -> bool| proofs.iter().flatten().any(is);
+        Ok(if errors > 0 || (self.strict && warnings > 0) {
+            Code::Data.into()
+        } else if any(Proof::is_broken) {
+            Code::No.into()
+        } else if any(|proof| matches!(proof.outcome, Outcome::Undecided(_))) {
+            ExitCode::from(3)
+        } else {
+            ExitCode::SUCCESS
+        })
     }
+}
+
+/// The proof of each intent of a policy in a recorded account.
+fn proofs(policy: &Policy, path: &Path, assume: Option<Assume>) -> Result<Vec<Proof>, Failure> {
+    let source = Source { inventory: None, assume, profile: Vec::new(), region: Vec::new() };
+    let Account { inventory, remarks } = source.recorded(path)?;
+    remarks.note();
+    let reach = Reachability::of(inventory);
+    Ok(policy.intents.iter().map(|intent| prove(intent, &reach)).collect())
 }
 
 /// What of the policy a server could not use. `loaded` is the policy with its paths resolved, if it has no error.
@@ -102,6 +150,13 @@ fn notes(policy: &Policy) -> Vec<String> {
             "the policy does not name a Region for all its AWS resources, so AWS_REGION or the profile must";
         notes.push(note.to_owned());
     }
+    if !policy.topology.is_empty() {
+        let networks = count(policy.topology.networks.len(), "network", "networks");
+        let roles = count(policy.topology.roles.len(), "role", "roles");
+        notes.push(format!(
+            "`doorward plan` shows what {networks} and {roles} of the policy change in the account"
+        ));
+    }
     if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()) {
         notes.push(revoking(role));
     }
@@ -114,6 +169,13 @@ fn notes(policy: &Policy) -> Vec<String> {
         ssh.user, ssh.jump_host
     );
     notes.push(login);
+    if ssh.over == Over::Ssm {
+        notes.push(format!(
+            "a session by AWS's document for SSH reaches every port of `{}` itself, not its sshd alone: close or protect what \
+             else listens there",
+            ssh.jump_host
+        ));
+    }
     notes
 }
 

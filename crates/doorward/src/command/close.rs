@@ -14,7 +14,7 @@ use super::{Code, Failure};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::requests::{Caller, ClosedView, GrantView, LivesOn, Requests};
-use crate::status::Standing;
+use crate::status::SyncState;
 use crate::store::{AuditFiles, KeptEnd, keep_without_store};
 
 /// How long the store may take to be opened, before grants are closed without it.
@@ -97,12 +97,12 @@ impl Close {
     ) -> Result<(), Failure> {
         let mine = match self.are_ids() {
             true => Vec::new(),
-            false => requests.current(&caller.person).await.map_err(super::request_failure)?,
+            false => requests.views().current(&caller.person).await.map_err(super::request_failure)?,
         };
         let mut first = Ok(());
         for id in self.chosen(&mine)? {
             match requests.close(caller, &id).await.map_err(super::request_failure) {
-                Ok(done) => closed.push(requests.closed(done)),
+                Ok(done) => closed.push(requests.views().closed(done)),
                 Err(failure) => first = first.and(Err(failure)),
             }
         }
@@ -214,10 +214,10 @@ pub(super) fn line(closed: &ClosedView) -> String {
 pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
     // What never was open has no rule.
     closed.grant.since?;
-    let why = match &closed.standing {
-        Standing::InSync => return None,
-        Standing::Failing { why } => why,
-        Standing::Unknown => "its firewall has not responded yet",
+    let why = match &closed.sync_state {
+        SyncState::InSync => return None,
+        SyncState::Failing { why } => why,
+        SyncState::Unknown => "its firewall has not responded yet",
     };
     let failure = Failure::new(
         Code::Unavailable,

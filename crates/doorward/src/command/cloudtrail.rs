@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Code, Failure, count};
+use crate::bounded_file;
 use crate::store::Store;
 
 /// Compare the audit log with CloudTrail
@@ -88,7 +89,7 @@ impl CloudTrail {
     fn read(&self) -> Result<Trail, Failure> {
         let mut seen = Trail::default();
         for path in &self.files {
-            let bytes = std::fs::read(path).map_err(|error| {
+            let bytes = bounded_file::input(path, bounded_file::LARGE).map_err(|error| {
                 Failure::of(Code::of_io(&error), &error).context(format!("cannot read `{}`", path.display()))
             })?;
             let read = trail(&bytes).map_err(|error| {
@@ -126,17 +127,17 @@ impl CloudTrail {
 
 /// The events of CloudTrail in each account and Region that sessions and SSH use.
 async fn asked(policy: &Policy, window: Window) -> Result<Trail, Failure> {
-    let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
-    let places: std::collections::BTreeSet<_> = places.collect();
-    if places.is_empty() {
+    let account_regions = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
+    let account_regions: std::collections::BTreeSet<_> = account_regions.collect();
+    if account_regions.is_empty() {
         return Err(Failure::new(
             Code::No,
             "the policy has neither `[ssm]` nor `[ssh]`, so CloudTrail has no events of it",
         ));
     }
     let mut seen = Trail::default();
-    for place in places {
-        let account = Account::connect(place).await.map_err(Failure::with(Code::Unavailable))?;
+    for account_region in account_regions {
+        let account = Account::connect(account_region).await.map_err(Failure::with(Code::Unavailable))?;
         seen.extend(account.trail(window).await);
     }
     Ok(seen)

@@ -223,7 +223,7 @@ fn print_welcome(url: &str, relay: u16, away: SocketAddr) {
 "
     );
     // Nobody reads it when standard output is gone, and the demo goes on.
-    let _ = super::print(&text);
+    let _ = super::printer::print_wrapped(&text);
 }
 
 /// A proxy in front of the pages, which reports [`AWAY`] as the address of its clients by the PROXY protocol.

@@ -81,7 +81,7 @@ impl Desk {
     pub async fn offers(&self) -> Result<Vec<Offer>, Failure> {
         match self {
             Self::Server(client) => Self::ask(client, Client::targets).await,
-            Self::Local { running, caller } => Ok(running.requests().offers(&caller.person)),
+            Self::Local { running, caller } => Ok(running.requests().views().offers(&caller.person)),
         }
     }
 
@@ -105,7 +105,7 @@ impl Desk {
                 };
                 let requests = running.requests();
                 let opened = requests.open(caller, ask).await.map_err(super::request_failure)?;
-                Ok(requests.opened(opened).await)
+                Ok(requests.views().opened(opened).await)
             }
         }
     }
@@ -115,7 +115,7 @@ impl Desk {
         match self {
             Self::Server(client) => Self::ask(client, |client| client.grants(false)).await,
             Self::Local { running, caller } => {
-                running.requests().current(&caller.person).await.map_err(super::request_failure)
+                running.requests().views().current(&caller.person).await.map_err(super::request_failure)
             }
         }
     }
@@ -132,7 +132,7 @@ impl Desk {
     pub fn profile(&self) -> Option<String> {
         match self {
             Self::Server(_) => None,
-            Self::Local { running, .. } => running.requests().loaded().policy.aws.profile.clone(),
+            Self::Local { running, .. } => running.requests().app().loaded().policy.aws.profile.clone(),
         }
     }
 
@@ -152,7 +152,7 @@ impl Desk {
                 Self::ask(client, move |client| client.grant(&id)).await
             }
             Self::Local { running, caller } => {
-                running.requests().one(caller, id).await.map_err(super::request_failure)
+                running.requests().views().one(caller, id).await.map_err(super::request_failure)
             }
         }
     }
@@ -208,7 +208,7 @@ impl Desk {
             Self::Local { running, caller } => {
                 let requests = running.requests();
                 let closed = requests.close(caller, id).await.map_err(super::request_failure)?;
-                Ok(requests.closed(closed))
+                Ok(requests.views().closed(closed))
             }
         }
     }

@@ -3,6 +3,7 @@
 mod confined;
 mod database;
 mod links;
+mod revocation;
 mod unanswered;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ use super::desk::Desk;
 /// The steps are the grant, credentials, clock, jump host, agent, session document, target, network rules,
 /// connection, listener, TLS and IAM sign-in; for the transport `ssh` also whether the jump host allows more than
 /// the target. The command uses an open grant, or opens one for five minutes, revokes it, and checks that nothing
-/// of it is left.
+/// of it is left, also if a step failed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward doctor orders-db

@@ -9,7 +9,7 @@ use super::printer::line;
 use crate::people::edit::FileError;
 use crate::people::password::PasswordError;
 use crate::policy_file::LoadError;
-use crate::running;
+use crate::{running, store};
 
 /// How the program ends: 1 and 2 are answers, from 64 on as in `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,12 @@ impl Failure {
             Some(source) => failure.because(source),
             None => failure,
         }
+    }
+
+    /// That of a store: one that answers in another form than ours is not as it should be, one that does not answer is not known.
+    pub fn of_store(error: &store::Error) -> Self {
+        let code = if matches!(error, store::Error::Altered(_)) { Code::No } else { Code::Io };
+        Self::of(code, error).hint_of(error.hint())
     }
 
     /// For `map_err`.
@@ -177,7 +183,10 @@ impl From<LoadError> for Failure {
 
 impl From<running::Error> for Failure {
     fn from(error: running::Error) -> Self {
-        Self::of(Code::Io, &error).hint_of(error.hint())
+        match &error {
+            running::Error::Store(error) => Self::of_store(error),
+            _ => Self::of(Code::Io, &error).hint_of(error.hint()),
+        }
     }
 }
 

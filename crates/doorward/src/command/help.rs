@@ -26,7 +26,23 @@ const HEADINGS: [(&str, &[&str]); 4] = [
             "doctor",
         ],
     ),
-    ("Account", &["reach", "inspect", "inventory", "iam", "documents"]),
+    (
+        "Account",
+        &[
+            "reach",
+            "inspect",
+            "inventory",
+            "plan",
+            "apply",
+            "destroy",
+            "env",
+            "adopt",
+            "export",
+            "prices",
+            "iam",
+            "documents",
+        ],
+    ),
     ("Server", &["demo", "serve", "check", "audit", "sweep", "ssh-server-config", "completions", "manual"]),
 ];
 

@@ -7,12 +7,14 @@ use std::str::FromStr;
 
 use clap::Args;
 use doorward_core::export::by_ssh;
-use doorward_core::export::iam::{self, LONGEST};
+use doorward_core::export::iam::{self, LONGEST, Task};
 use doorward_core::inventory::{AccountId, NotAnId};
+use doorward_core::name::InstallationId;
 use doorward_core::policy::{Group, Policy};
 
 use super::{Code, Failure, json, note, print};
 use crate::policy_file;
+use crate::store::{self, AuditFiles};
 
 /// Print the minimal IAM policy that Doorward needs
 ///
@@ -26,6 +28,8 @@ Examples:
   doorward iam --inventory --account 123456789012
   doorward iam --for people --account 123456789012
   doorward iam --for group:dbs --account 123456789012
+  doorward iam --for plan --account 123456789012
+  doorward iam --for apply --part 1 --account 123456789012
   doorward iam --profile prod --account 123456789012 > doorward-prod.json
   aws iam create-policy --policy-name doorward \\
     --policy-document file://doorward-prod.json")]
@@ -40,10 +44,14 @@ pub struct Iam {
     #[arg(long)]
     inventory: bool,
     /// The principal: `doorward` itself, all `people`, `group:NAME`, the `role` whose credentials are vended, the
-    /// `server` that vends them and ends sessions, or an `auditor` who compares the audit log with CloudTrail
+    /// `server` that vends them and ends sessions, an `auditor` who compares the audit log with CloudTrail, or the
+    /// operator who runs `plan`, `apply` (for `env`, too) or `destroy`; the latter two need the permissions of `plan`, too
     #[arg(long = "for", value_name = "PRINCIPAL", default_value = "doorward")]
     principal: Principal,
-    /// The number of the IAM policy to print, if one IAM policy cannot hold all groups
+    /// The installation that owns the networks; by default that of the store
+    #[arg(long, value_name = "ID")]
+    installation: Option<InstallationId>,
+    /// The number of the IAM policy to print, if one IAM policy cannot hold everything
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     part: Option<u16>,
 }
@@ -56,6 +64,7 @@ enum Principal {
     Role,
     Server,
     Auditor,
+    Networks(Task),
 }
 
 impl FromStr for Principal {
@@ -68,10 +77,13 @@ impl FromStr for Principal {
             "role" => Self::Role,
             "server" => Self::Server,
             "auditor" => Self::Auditor,
+            "plan" => Self::Networks(Task::Plan),
+            "apply" => Self::Networks(Task::Apply),
+            "destroy" => Self::Networks(Task::Destroy),
             _ => {
                 let group = text.strip_prefix("group:").ok_or_else(|| {
                     format!(
-                        "`{text}` is unknown; write doorward, people, group:NAME, role, server or auditor"
+                        "`{text}` is unknown; write doorward, people, group:NAME, role, server, auditor, plan, apply or destroy"
                     )
                 })?;
                 Self::Group(group.parse().map_err(|error| format!("{error}"))?)
@@ -116,6 +128,9 @@ impl Iam {
                 None,
             );
         }
+        if let Principal::Networks(task) = self.principal {
+            return self.networks(policy, task);
+        }
         let loaded = policy_file::load(policy)?;
         if let Principal::Group(group) = &self.principal
             && !loaded.people.groups.contains_key(group)
@@ -135,9 +150,29 @@ impl Iam {
             Principal::Group(group) => iam::carried(policy, iam::Whose::Group(group), &facts),
             Principal::Role => iam::carried(policy, iam::Whose::Role, &facts),
             Principal::Server => iam::server(policy, &facts),
-            Principal::Auditor => return Ok(ExitCode::SUCCESS),
+            Principal::Auditor | Principal::Networks(_) => return Ok(ExitCode::SUCCESS),
         };
         self.print_policy(&iam, Some(policy))
+    }
+
+    /// What the declared networks take.
+    fn networks(&self, path: &Path, task: Task) -> Result<ExitCode, Failure> {
+        let policy = policy_file::policy_alone(path)?;
+        if policy.topology.networks.is_empty() {
+            let failure = Failure::new(Code::Data, "the policy declares no network");
+            return Err(failure.hint("`doorward iam` prints the permissions for firewalls"));
+        }
+        let noted = || store::noted_installation(&AuditFiles::of(&policy, path));
+        let installation = self.installation.clone().or_else(noted);
+        let facts = iam::NetworkFacts { accounts: self.accounts(&policy)?, installation };
+        let only = self.profile.clone().map(Some);
+        let iam = iam::networks(&policy, only.as_ref(), task, &facts);
+        if task != Task::Plan {
+            note(
+                "note: this also needs the permissions that `doorward iam --for plan` prints, because it reads the account",
+            );
+        }
+        self.print_policy(&iam, None)
     }
 
     fn print_policy(&self, iam: &iam::Iam, policy: Option<&Policy>) -> Result<ExitCode, Failure> {
@@ -176,8 +211,12 @@ impl Iam {
             Some(part) => usize::from(part),
             None if count == 1 => 1,
             None => {
+                let what = match self.principal {
+                    Principal::Networks(_) => "the networks",
+                    _ => "the security groups",
+                };
                 let what = format!(
-                    "the security groups of this policy need {count} IAM policies, because one has at most {LONGEST} characters"
+                    "{what} of this policy need {count} IAM policies, because one has at most {LONGEST} characters"
                 );
                 let hint = format!("print each: `doorward iam --part 1` to `doorward iam --part {count}`");
                 return Err(Failure::new(Code::Usage, what).hint(hint));
@@ -193,14 +232,23 @@ impl Iam {
     /// The account of each profile; one that is given without a profile is that of all others.
     fn accounts(&self, policy: &Policy) -> Result<BTreeMap<Option<String>, AccountId>, Failure> {
         let mut profiles = iam::profiles(policy);
-        if self.principal != Principal::Doorward {
-            let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
-            profiles.extend(places.chain([&policy.aws]).map(|place| place.profile.clone()));
+        if let Principal::Networks(_) = self.principal {
+            profiles = iam::network_profiles(policy);
+        } else if self.principal != Principal::Doorward {
+            let account_regions =
+                policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
+            profiles.extend(
+                account_regions.chain([&policy.aws]).map(|account_region| account_region.profile.clone()),
+            );
         }
         let named = self.accounts.iter().filter_map(|of| of.profile.as_ref()).chain(&self.profile);
         for name in named {
             if !profiles.contains(&Some(name.clone())) {
-                let what = format!("no security group of this policy is reached through profile `{name}`");
+                let what = match self.principal {
+                    Principal::Networks(_) => "network",
+                    _ => "security group",
+                };
+                let what = format!("no {what} of this policy is reached through profile `{name}`");
                 let there: Vec<&str> = profiles.iter().filter_map(Option::as_deref).collect();
                 let failure = Failure::new(Code::Usage, what);
                 return Err(match there.as_slice() {

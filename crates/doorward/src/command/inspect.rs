@@ -198,5 +198,6 @@ impl Inspect {
 fn gaps(inventory: &Inventory) -> Vec<Gap> {
     let mut seen = BTreeSet::new();
     let gaps = inventory.gaps.iter().cloned();
-    gaps.filter(|gap| seen.insert((gap.place.clone(), gap.source.clone(), gap.why.clone()))).collect()
+    gaps.filter(|gap| seen.insert((gap.account_region.clone(), gap.source.clone(), gap.why.clone())))
+        .collect()
 }

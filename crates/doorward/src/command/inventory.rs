@@ -79,7 +79,8 @@ impl InventoryCommand {
 
 #[derive(Serialize)]
 struct Shown<'i> {
-    places: Vec<String>,
+    #[serde(rename = "places")]
+    account_regions: Vec<String>,
     counts: serde_json::Map<String, serde_json::Value>,
     gaps: &'i [Gap],
     passed_over: &'i [String],
@@ -92,7 +93,7 @@ impl Show {
         if self.json {
             let counts = kinds(&inventory).into_iter();
             return print(&json(&Shown {
-                places: places(&inventory),
+                account_regions: account_regions(&inventory),
                 counts: counts.map(|kind| (kind.key.to_owned(), kind.count.into())).collect(),
                 gaps: &inventory.gaps,
                 passed_over: &remarks.passed_over,
@@ -107,8 +108,8 @@ impl Show {
         } else {
             table(&["COUNT", "WHAT"], rows)
         };
-        for place in places(&inventory) {
-            text.push_str(&format!("in {place}\n"));
+        for account_region in account_regions(&inventory) {
+            text.push_str(&format!("in {account_region}\n"));
         }
         if !inventory.gaps.is_empty() {
             text.push_str(&format!("\n{}:\n", count(inventory.gaps.len(), "gap", "gaps")));
@@ -168,14 +169,14 @@ fn not_saved(error: NotSaved) -> Failure {
     }
 }
 
-/// The places where something was seen.
-fn places(inventory: &Inventory) -> Vec<String> {
-    let groups = inventory.groups.values().map(|group| &group.place);
-    let vpcs = inventory.vpcs.values().map(|vpc| &vpc.place);
-    let balancers = inventory.load_balancers.values().map(|balancer| &balancer.place);
-    let databases = inventory.databases.keys().map(|(place, _)| place);
-    let places: BTreeSet<_> = groups.chain(vpcs).chain(balancers).chain(databases).collect();
-    places.into_iter().map(ToString::to_string).collect()
+/// The accounts and Regions where something was seen.
+fn account_regions(inventory: &Inventory) -> Vec<String> {
+    let groups = inventory.groups.values().map(|group| &group.account_region);
+    let vpcs = inventory.vpcs.values().map(|vpc| &vpc.account_region);
+    let balancers = inventory.load_balancers.values().map(|balancer| &balancer.account_region);
+    let databases = inventory.databases.keys().map(|(account_region, _)| account_region);
+    let account_regions: BTreeSet<_> = groups.chain(vpcs).chain(balancers).chain(databases).collect();
+    account_regions.into_iter().map(ToString::to_string).collect()
 }
 
 struct Kind {
@@ -194,6 +195,7 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
         incomplete_groups: _,
         vpcs,
         subnets,
+        zones,
         route_tables,
         network_acls,
         prefix_lists,
@@ -214,6 +216,7 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
         load_balancers,
         target_groups,
         databases,
+        database_snapshots,
         database_clusters,
         database_cluster_endpoints,
         database_subnet_groups,
@@ -234,6 +237,7 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
     vec![
         kind("vpcs", vpcs.len()),
         kind("subnets", subnets.len()),
+        kind("availability_zones", zones.len()),
         kind("route_tables", route_tables.len()),
         kind("network_acls", network_acls.len()),
         kind("security_groups", groups.len()),
@@ -255,6 +259,7 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
         kind("load_balancers", load_balancers.len()),
         kind("target_groups", target_groups.len()),
         kind("databases", databases.len()),
+        kind("database_snapshots", database_snapshots.len()),
         kind("database_clusters", database_clusters.len()),
         kind("database_cluster_endpoints", database_cluster_endpoints.len()),
         kind("database_subnet_groups", database_subnet_groups.len()),

@@ -10,7 +10,7 @@ use super::Failure;
 use super::backend::{Backend, BackendOptions};
 use crate::clock::Clock;
 use crate::requests::{GrantView, Offer, State};
-use crate::status::Standing;
+use crate::status::SyncState;
 
 /// List the targets that you may open, and your grants
 ///
@@ -45,7 +45,9 @@ struct Listed {
 
 impl List {
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let listed = match self.backend.find(policy)? {
+        let backend = self.backend.find(policy)?;
+        let reconciled = matches!(backend, Backend::Server(_));
+        let listed = match backend {
             Backend::Server(client) => {
                 let targets = client.targets().map_err(super::server_failure)?;
                 let grants = if self.history { client.history() } else { client.grants(self.all) };
@@ -57,22 +59,22 @@ impl List {
                 let (requests, _nudged) =
                     crate::running::requests(std::sync::Arc::new(*file), Clock::system()).await?;
                 let grants = if self.all {
-                    requests.all(&caller).await
+                    requests.views().all(&caller).await
                 } else if self.history {
-                    requests.history(&caller.person, 100).await
+                    requests.views().history(&caller.person, 100).await
                 } else {
-                    requests.current(&caller.person).await
+                    requests.views().current(&caller.person).await
                 };
                 let to_answer = match self.history {
                     true => Ok(Vec::new()),
-                    false => requests.to_answer(&caller.person).await,
+                    false => requests.views().to_answer(&caller.person).await,
                 };
                 let listed = Listed {
-                    targets: requests.offers(&caller.person),
+                    targets: requests.views().offers(&caller.person),
                     grants: grants.map_err(super::request_failure)?,
                     to_answer: to_answer.map_err(super::request_failure)?,
                 };
-                requests.store().close().await;
+                requests.app().store().close().await;
                 Ok::<_, Failure>(listed)
             })?,
         };
@@ -84,7 +86,7 @@ impl List {
             text.push_str(&targets(&listed.targets));
             text.push_str(&to_answer(&listed.to_answer));
         }
-        text.push_str(&grants(&listed.grants, self.all, self.history, Timestamp::now()));
+        text.push_str(&grants(&listed.grants, &self, reconciled, Timestamp::now()));
         super::print(&text)
     }
 }
@@ -126,7 +128,13 @@ fn to_answer(grants: &[GrantView]) -> String {
     format!("\n{table}Answer with `doorward approve REQUEST` or `doorward reject REQUEST`.\n")
 }
 
-fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> String {
+/// Grants as a table. `reconciled`: a server observes their firewalls and revokes them.
+fn grants(
+    grants: &[GrantView],
+    &List { all, history, .. }: &List,
+    reconciled: bool,
+    now: Timestamp,
+) -> String {
     if grants.is_empty() {
         return if history {
             "\nThere are no past grants.\n".into()
@@ -138,17 +146,23 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
         let left = grant.until.map(|until| match grant.state {
             _ if grant.overdue.is_some() => format!("expired {}, not revoked", super::instant(until)),
             State::Open => format!("in {}", super::left(until, now)),
-            State::Waiting => "waits for approval".into(),
+            State::Waiting => match grant.asked_for.map(jiff::SignedDuration::from_secs) {
+                Some(lasts) => format!("waits for approval, for {}", super::in_words(lasts)),
+                None => "waits for approval".into(),
+            },
             State::Ended => {
                 format!("{} ({})", super::instant(until), grant.ended.clone().unwrap_or_default())
             }
         });
-        let standing = match (&grant.standing, &grant.overdue) {
+        let sync_state = match (&grant.sync_state, &grant.overdue) {
             (_, Some(overdue)) => format!("not revoked: {}", overdue.why),
             _ if grant.unrecorded.is_some() => {
                 format!("not recorded yet: {}", grant.unrecorded.as_deref().unwrap_or_default())
             }
-            (Some(Standing::Failing { why }), _) => format!("not open yet: {why}"),
+            (Some(SyncState::Failing { why }), _) => format!("not open yet: {why}"),
+            (Some(SyncState::Unknown), _) if reconciled => {
+                "not open yet: its firewall has not responded".into()
+            }
             _ => grant.reason.clone().unwrap_or_default(),
         };
         let who = if all { format!("{} ", grant.person) } else { String::new() };
@@ -158,7 +172,7 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
             format!("{who}{}", grant.target),
             source,
             left.unwrap_or_default(),
-            standing,
+            sync_state,
         ]
     });
     let title = if history { "PAST GRANT" } else { "GRANT" };
@@ -168,10 +182,8 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
     );
     let mut text = format!("\n{table}");
     for overdue in grants.iter().filter_map(|grant| grant.overdue.as_ref()) {
-        text.push_str(&format!(
-            "\n{overdue}.\nDoorward retries by itself. To revoke it manually:\n  {}\n",
-            overdue.fix
-        ));
+        let retries = if reconciled { "Doorward retries by itself. " } else { "" };
+        text.push_str(&format!("\n{overdue}.\n{retries}To revoke it manually:\n  {}\n", overdue.fix));
     }
     text
 }

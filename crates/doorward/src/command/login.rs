@@ -1,6 +1,7 @@
 //! `doorward login` and `doorward logout`: a session with a server, kept in a file that only you can read.
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Code, Failure, terminal};
 use crate::client::{Client, Login as Kept};
@@ -52,11 +53,20 @@ impl Login {
             Client::login(&self.url, &name, &password, self.insecure).map_err(super::server_failure)?;
         kept.keep().map_err(Failure::with(Code::CannotCreate))?;
         super::print(&format!(
-            "You are signed in to {} as {} until {}.\n",
+            "You are signed in to {} as {} {}.\n",
             kept.url,
             kept.person,
-            super::instant(kept.ends)
+            expiry(kept.ends, kept.idle_seconds)
         ))
+    }
+}
+
+/// When a session expires: at its end, or earlier without use.
+pub(super) fn expiry(ends: Timestamp, idle_seconds: Option<i64>) -> String {
+    let until = format!("until {}", super::instant(ends));
+    match idle_seconds.map(SignedDuration::from_secs) {
+        Some(idle) => format!("{until}, or until {} after the last use", super::in_words(idle)),
+        None => until,
     }
 }
 

@@ -2,27 +2,37 @@
 
 mod access;
 mod account;
+mod adopt;
 mod answer;
+mod apply;
 mod audit;
 mod backend;
 mod check;
 mod close;
 mod cloudtrail;
 mod completions;
+mod confirm;
 mod connect;
 mod demo;
 mod desk;
+mod destroy;
 mod doctor;
 mod documents;
+mod env;
+mod export;
 mod failure;
 mod group;
 mod help;
 mod iam;
 mod inspect;
+mod intents;
 mod inventory;
 mod list;
 mod login;
+mod named;
 mod open;
+mod plan;
+mod prices;
 mod printer;
 mod progress;
 mod proxy_command;
@@ -41,11 +51,11 @@ mod terminal;
 mod token;
 mod user;
 mod whoami;
+mod wrapped;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use doorward_core::decision::Refusal;
 use doorward_core::policy::Transport;
@@ -53,13 +63,13 @@ use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
 
 pub use failure::{Code, Failure};
+use named::Named;
 use printer::{json, note, print};
 
 use crate::client;
 use crate::logging::{self, Log};
 use crate::policy_file::PolicyFile;
 use crate::requests::Error;
-use crate::writers;
 
 /// The policy file, where none is named.
 const POLICY: &str = "doorward.toml";
@@ -83,7 +93,8 @@ const POLICY: &str = "doorward.toml";
 Exit codes:
   0    success
   1    denied, check failed, or traffic blocked
-  2    waiting for approval; of `reach`: part of the traffic is allowed
+  2    waiting for approval; of `reach`: part of the traffic is allowed;
+       of `plan`: there are changes
   3    of `reach`: undetermined, because parts of the inventory are missing
   64   error in the command line
   65   error in the policy, the password file or the group file
@@ -98,9 +109,8 @@ Exit codes:
 pub struct Cli {
     #[command(flatten)]
     global: Global,
-    /// Whether the command line names the policy, and not only a variable.
     #[arg(skip)]
-    policy_is_typed: bool,
+    policy_is_named: Named,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -160,6 +170,13 @@ enum Verb {
     Iam(iam::Iam),
     Inventory(inventory::InventoryCommand),
     Inspect(inspect::Inspect),
+    Plan(plan::Plan),
+    Apply(apply::Apply),
+    Destroy(destroy::Destroy),
+    Env(env::Env),
+    Prices(prices::Prices),
+    Adopt(adopt::Adopt),
+    Export(export::Export),
     Completions(completions::Completions),
     Manual(completions::Manual),
     #[command(hide = true)]
@@ -201,30 +218,12 @@ impl Verb {
     }
 }
 
-/// Refuses the policy of the current folder if it belongs to another user and was not named.
-fn not_a_strangers(policy: &Path) -> Result<(), Failure> {
-    if policy != Path::new(POLICY) {
-        return Ok(());
-    }
-    match writers::stranger(policy, writers::Reader::of_process()) {
-        None => Ok(()),
-        Some(uid) => Err(Failure::new(
-            Code::NoPermission,
-            format!(
-                "`{POLICY}` in this folder belongs to another user (uid {uid}), so it is not used by default"
-            ),
-        )
-        .hint(format!("if you trust it, name it: `--policy ./{POLICY}`"))),
-    }
-}
-
 impl Cli {
     /// Reads the arguments of this process.
     pub fn read() -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches()?;
         let cli = Self::from_arg_matches(&matches)?;
-        let policy_is_typed = matches.value_source("policy") == Some(ValueSource::CommandLine);
-        Ok(Self { policy_is_typed, ..cli })
+        Ok(Self { policy_is_named: Named::by(matches.value_source("policy")), ..cli })
     }
 
     /// What is logged, and how: as the server is told, or as the variable DOORWARD_LOG says.
@@ -254,13 +253,14 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let done = |()| ExitCode::SUCCESS;
         let policy = self.global.policy.as_path();
-        if self.verb.reads_a_policy() {
-            not_a_strangers(policy)?;
-        }
-        if self.policy_is_typed
-            && let Some(backend) = self.verb.backend()
+        let backend = self.verb.backend();
+        if self.policy_is_named == Named::OnTheCommandLine
+            && let Some(backend) = backend
         {
             backend.reads_the_policy_named()?;
+        }
+        if self.verb.reads_a_policy() && !backend.is_some_and(backend::BackendOptions::is_a_server) {
+            self.policy_is_named.check(policy, matches!(self.verb, Verb::Serve(_) | Verb::Check(_)))?;
         }
         match self.verb {
             Verb::Demo(verb) => verb.run().map(done),
@@ -294,6 +294,13 @@ impl Cli {
             Verb::Iam(verb) => verb.run(policy),
             Verb::Inventory(verb) => verb.run(policy).map(done),
             Verb::Inspect(verb) => verb.run(policy),
+            Verb::Plan(verb) => verb.run(policy),
+            Verb::Apply(verb) => verb.run(policy),
+            Verb::Destroy(verb) => verb.run(policy),
+            Verb::Env(verb) => verb.run(policy),
+            Verb::Prices(verb) => verb.run(policy).map(done),
+            Verb::Adopt(verb) => verb.run(policy).map(done),
+            Verb::Export(verb) => verb.run(policy).map(done),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
             Verb::RangeWatchdog(verb) => verb.run().map(done),
@@ -412,11 +419,10 @@ fn request_failure(error: Error) -> Failure {
         error @ (Error::NoSuchGrant(_) | Error::TooManyBytes { .. }) => {
             Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
         }
-        Error::Changed(ref grant) => {
+        Error::Changed(ref grant, ref seen) | Error::OpensOther { ref grant, ref seen, .. } => {
             let hint = format!(
-                "read it again, then run `doorward approve {} --seen {}`",
-                grant.id(),
-                grant.revision()
+                "read the request again; to approve that, run `doorward approve {} --seen {seen}`",
+                grant.id()
             );
             Failure::of(Code::No, &error).hint(hint)
         }

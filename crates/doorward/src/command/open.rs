@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure};
-use crate::firewall::RelayTurn;
+use crate::firewall::{RelayTurn, Runs};
 use crate::policy_file::PolicyFile;
 use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through};
-use crate::status::Standing;
+use crate::status::SyncState;
 use crate::store::AuditFiles;
 
 /// Open a target for your address for a limited time
@@ -112,7 +112,7 @@ impl Open {
             (is_relay && transport == Some(Transport::Direct)).then_some(&firewall.name)
         });
         let Some(relay) = relay else { return Ok(()) };
-        if !RelayTurn::beside(&AuditFiles::of(policy, file.path()).head).take() {
+        if RelayTurn::beside(&AuditFiles::of(policy, file.path()).head).take() == Runs::Elsewhere {
             return Ok(());
         }
         let what = format!(
@@ -137,7 +137,7 @@ impl Open {
             Opened::Granted { grant, .. } => Some(grant.clone()),
             Opened::Waiting { .. } => None,
         };
-        let view = requests.opened(opened).await;
+        let view = requests.views().opened(opened).await;
         match grant {
             Some(grant) if early => {
                 close(requests, caller, &grant).await?;
@@ -166,13 +166,13 @@ impl Open {
                 _ = every.tick() => {}
             }
             // A store that does not answer ends nothing: it is as it was last known.
-            if let Ok(Some(grant)) = requests.store().grant(grant.id()).await {
+            if let Ok(Some(grant)) = requests.app().store().grant(grant.id()).await {
                 known = grant;
             }
-            let now = requests.clock().now();
+            let now = requests.app().clock().now();
             let Some(until) = known.until().filter(|_| known.live(now).is_some()) else {
                 // A pass ends it, and says by which cause.
-                requests.nudge().settled(None, Duration::from_secs(5)).await;
+                requests.app().nudge().settled(None, Duration::from_secs(5)).await;
                 break;
             };
             if live {
@@ -210,17 +210,17 @@ async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<()
     let closed = requests.close(caller, grant.id()).await.map_err(|error| {
         super::request_failure(error).context(format!("{} could not be revoked", grant.id())).hint(by_itself)
     })?;
-    let closed = requests.closed(closed);
+    let closed = requests.views().closed(closed);
     super::note(super::close::line(&closed).trim_end());
     super::close::failure(&closed).map_or(Ok(()), |failure| Err(failure.hint(by_itself)))
 }
 
 /// Why what was granted is not let in, if so.
 fn not_yet(answer: &OpenedView) -> Option<String> {
-    match &answer.standing {
-        Some(Standing::Failing { why }) => Some(format!("its firewall does not admit it yet: {why}")),
-        Some(Standing::Unknown) => Some("its firewall has not responded yet".into()),
-        Some(Standing::InSync) | None => None,
+    match &answer.sync_state {
+        Some(SyncState::Failing { why }) => Some(format!("its firewall does not admit it yet: {why}")),
+        Some(SyncState::Unknown) => Some("its firewall has not responded yet".into()),
+        Some(SyncState::InSync) | None => None,
     }
 }
 
@@ -247,9 +247,9 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
         format!("{} {how} for {} until {} ({left})\n", grant.target, grant.source, super::instant(until));
     let mut line = |title: &str, what: String| text.push_str(&format!("  {title:10} {what}\n"));
     line("grant", grant.id.to_string());
-    for way in answer.connect.iter().filter(|_| stands) {
-        line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
-        if let Some(why) = &way.why_not {
+    for hint in answer.connect.iter().filter(|_| stands) {
+        line("connect", hint.command.clone().unwrap_or_else(|| hint.to_string()));
+        if let Some(why) = &hint.why_not {
             line("", format!("its host name is unknown: {why}"));
         }
     }

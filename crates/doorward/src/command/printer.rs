@@ -10,11 +10,20 @@ use std::io::{self, IsTerminal as _, Write as _};
 use doorward_core::text::{shown, shown_json, shown_lines};
 use serde::Serialize;
 
-use super::{Code, Failure};
+use super::wrapped::wrapped;
+use super::{Code, Failure, raw_terminal};
 
 /// Prints text of one or more lines on the standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     print_exactly(&shown_lines(text))
+}
+
+/// Prints text on the standard output, wrapped between words if that is a terminal, and unchanged otherwise.
+pub(super) fn print_wrapped(text: &str) -> Result<(), Failure> {
+    if !io::stdout().is_terminal() {
+        return print(text);
+    }
+    print(&wrapped(text, usize::from(raw_terminal::size().0)))
 }
 
 /// Prints text byte for byte, because a hash covers it.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncWriteExt as _, copy};
 use super::access::{Access, Asking};
 use super::desk::Desk;
 use super::{Code, Failure};
+use crate::bounded_file;
 use crate::connect;
 use crate::requests::Offer;
 
@@ -79,7 +80,7 @@ impl ProxyCommand {
     }
 
     async fn push(&self, access: &Access, path: &Path, user: &SshUser) -> Result<(), Failure> {
-        let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+        let text = bounded_file::input_text(path, bounded_file::SMALL).map_err(|error| {
             Failure::of(Code::of_io(&error), &error).context(format!("cannot read `{}`", path.display()))
         })?;
         if !text.starts_with("ssh-") && !text.starts_with("ecdsa-") {

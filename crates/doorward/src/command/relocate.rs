@@ -12,7 +12,7 @@ use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure, close};
 use crate::client::Client;
 use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
-use crate::status::Standing;
+use crate::status::SyncState;
 
 /// Move your open grants to the address that you have now
 ///
@@ -91,10 +91,10 @@ impl Relocate {
         address: IpAddr,
         moved: &mut Vec<OpenedView>,
     ) -> Result<(), Failure> {
-        let mine = requests.current(&caller.person).await.map_err(super::request_failure)?;
+        let mine = requests.views().current(&caller.person).await.map_err(super::request_failure)?;
         for id in self.chosen(&mine, Some(address))? {
             let done = requests.relocate(caller, &id, address).await.map_err(super::request_failure)?;
-            moved.push(requests.relocated(done).await);
+            moved.push(requests.views().relocated(done).await);
         }
         Ok(())
     }
@@ -154,10 +154,10 @@ fn line(moved: &OpenedView) -> String {
 
 /// The failure of a grant that was moved but whose firewall is not in sync yet.
 fn failure(moved: &OpenedView) -> Option<Failure> {
-    let why = match moved.standing.as_ref()? {
-        Standing::InSync => return None,
-        Standing::Failing { why } => why,
-        Standing::Unknown => "its firewall has not responded yet",
+    let why = match moved.sync_state.as_ref()? {
+        SyncState::InSync => return None,
+        SyncState::Failing { why } => why,
+        SyncState::Unknown => "its firewall has not responded yet",
     };
     let failure =
         Failure::new(Code::Unavailable, format!("{} has another address, but {why}", moved.grant.id));

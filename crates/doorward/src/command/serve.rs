@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use doorward_core::audit::{Event, Line, What, Who};
-use jiff::SignedDuration;
+use doorward_core::audit::{Event, What, Who};
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::stopping::{ENDS, LAST_STEPS};
@@ -92,16 +92,11 @@ pub async fn serve(
         stopped.send_replace(Some(Instant::now()));
     };
     let requests = Arc::clone(running.requests());
-    let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
-    if let Err(error) = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await {
-        // Rules must be removed when they expire, even if nothing can be written; requests report why they fail.
-        tracing::error!(%error, "recording the start in the audit log failed");
-    }
-    warn_of_the_clock(&requests).await;
-    for warning in &requests.loaded().warnings {
+    record_the_start(Arc::clone(&requests), clock.now()).await;
+    for warning in &requests.app().loaded().warnings {
         tracing::warn!(hint = warning.hint, "{}", warning.without_hint());
     }
-    if requests.loaded().policy.server.insecure {
+    if requests.app().loaded().policy.server.insecure {
         tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
     }
     ready(listener.url());
@@ -124,16 +119,23 @@ pub async fn serve(
     served
 }
 
-/// Warns of a clock that was set back since the last entry of the log, or was ahead then: grants expire by it.
-async fn warn_of_the_clock(requests: &Requests) {
-    let now = requests.clock().now();
-    let Ok(lines) = requests.store().latest_lines(None, 10).await else { return };
-    let lines = lines.iter().filter_map(|(_, line)| serde_json::from_str::<Line>(line).ok());
-    let Some(last) = lines.map(|line| line.event.at).max() else { return };
-    if last.duration_since(now) > SignedDuration::from_mins(5) {
-        tracing::error!(%now, %last, "the clock is behind the last entry of the audit log: one of them is wrong; grants still last no longer than they were granted");
+/// Records that the server starts. Rules must be removed when they expire, and persons answered who close, even if nothing
+/// can be written or that takes for ever; requests report why they fail.
+async fn record_the_start(requests: Arc<Requests>, now: Timestamp) {
+    let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
+    let event = Event::new(now, Who::Doorward, started);
+    let recording = tokio::spawn(async move {
+        if let Err(error) = requests.record(vec![event]).await {
+            tracing::error!(%error, "recording the start in the audit log failed");
+        }
+    });
+    if tokio::time::timeout(RECORDS, recording).await.is_err() {
+        tracing::error!("the store takes long to record the start, serving meanwhile");
     }
 }
+
+/// How long the start is held up by its entry in the audit log.
+const RECORDS: Duration = Duration::from_secs(1);
 
 /// Without a reconciler no grant would ever end, so that the server does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -145,8 +147,8 @@ async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc
     while hangups.recv().await.is_some() {
         let file = Arc::clone(&requests);
         let read = tokio::task::spawn_blocking(move || {
-            file.policy_file().reread();
-            (file.policy_file().mistakes(), file.loaded().digest.clone())
+            file.app().policy_file().reread();
+            (file.app().policy_file().mistakes(), file.app().loaded().digest.clone())
         });
         match read.await {
             Ok((mistakes, digest)) if mistakes.is_empty() => {
@@ -161,7 +163,7 @@ async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc
             }
             Err(error) => tracing::error!(%error, "reloading the policy failed"),
         }
-        requests.nudge().wake();
+        requests.app().nudge().wake();
         web.reload();
     }
 }

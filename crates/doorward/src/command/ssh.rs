@@ -118,15 +118,25 @@ impl Ssh {
 async fn onto(access: &Access, user: Option<&str>) -> Result<Connection, Failure> {
     let located = access.located().await?;
     let Ok(host) = located.host.parse::<Host>();
-    let within = Arc::new(access.within(access.granted(&host))) as Arc<dyn Dial>;
+    let granted = access.granted(&host);
+    let at = Destination { host, port: PORT };
+    // Before a key is looked for, which is of no use for a port that the grant does not include.
+    granted.lets(&at).map_err(|why| not_granted(access, why))?;
+    let within = Arc::new(access.within(granted)) as Arc<dyn Dial>;
     let user = user.map(str::to_owned).unwrap_or_else(|| match &access.through.by {
         By::Ssh(machine) => machine.user.clone(),
         By::Ssm(_) | By::Direct => USER.into(),
     });
-    let at = Destination { host, port: PORT };
     let address = access.through.address.as_deref().unwrap_or_default();
     let ssh = connect::ssh_onto(within, &access.accounts, events(), at, address, &user).await;
     ssh.map_err(access::failure)
+}
+
+fn not_granted(access: &Access, why: String) -> Failure {
+    let target = &access.target;
+    Failure::new(Code::No, why)
+        .context(format!("no SSH to `{target}`"))
+        .hint(format!("`doorward connect {target}` forwards the ports of the grant"))
 }
 
 async fn carry(input: Input, mut output: Output) -> Result<ExitCode, Failure> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use doorward_core::inventory::{Direction, Inventory, Ownership, Place, SecurityGroupId};
+use doorward_core::inventory::{AccountRegion, Direction, Inventory, Ownership, SecurityGroupId, Seen};
 use doorward_core::plan::{self, Step};
 use doorward_core::policy::Mistake;
 use jiff::Timestamp;
@@ -54,8 +54,9 @@ struct Swept {
 impl Sweep {
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         if !self.security_group.is_empty() {
-            let place = Place { profile: self.profile.clone(), region: self.region.clone(), account: None };
-            let asked = Groups::from([(place, self.security_group.iter().cloned().collect())]);
+            let account_region =
+                AccountRegion { profile: self.profile.clone(), region: self.region.clone(), account: None };
+            let asked = Groups::from([(account_region, self.security_group.iter().cloned().collect())]);
             return super::runtime()?.block_on(self.sweep(asked));
         }
         // A policy with errors is swept as far as it can be read, and its errors are reported afterwards.
@@ -77,8 +78,10 @@ impl Sweep {
         let mut swept = Vec::new();
         let mut failed = Vec::new();
         for step in steps {
-            let place = seen.groups.get(step.group()).map(|group| group.place.clone()).unwrap_or_default();
-            let done = if self.dry_run { Ok(()) } else { cloud.perform(&place, &step).await.map(drop) };
+            let account_region =
+                seen.groups.get(step.group()).map(|group| group.account_region.clone()).unwrap_or_default();
+            let done =
+                if self.dry_run { Ok(()) } else { cloud.perform(&account_region, &step).await.map(drop) };
             if let Err(error) = &done {
                 failed.push(format!("{}: {error}", step.group()));
             }
@@ -88,11 +91,7 @@ impl Sweep {
             super::note(&note);
         }
         failed.extend(seen.gaps.iter().map(ToString::to_string));
-        let gone = asked
-            .values()
-            .flatten()
-            .filter(|group| matches!(seen.group(group), doorward_core::inventory::Seen::Gone));
-        failed.extend(gone.map(|group| format!("security group {group} does not exist")));
+        failed.extend(gone(&asked, &seen));
         if self.json {
             super::print(&super::json(&swept)?)?;
         } else if !swept.is_empty() || failed.is_empty() {
@@ -122,13 +121,20 @@ impl Sweep {
     }
 }
 
+/// The security groups that are not in the account and Region that were asked for.
+fn gone(asked: &Groups, seen: &Inventory) -> Vec<String> {
+    let groups = asked.iter().flat_map(|(at, groups)| groups.iter().map(move |group| (at, group)));
+    let gone = groups.filter(|(_, group)| matches!(seen.group(group), Seen::Gone));
+    gone.map(|(at, group)| format!("security group {group} does not exist in {at}")).collect()
+}
+
 /// Rules that bear one of the two signs of a Doorward: who may write tags, or descriptions, may not have rules closed by
 /// that.
 fn unproven(seen: &Inventory) -> Vec<String> {
     let mut notes = Vec::new();
     for group in seen.groups.values() {
-        for (rule, standing) in group.rules.iter().filter(|(rule, _)| rule.direction == Direction::In) {
-            let why = match standing.ownership() {
+        for (rule, existing) in group.rules.iter().filter(|(rule, _)| rule.direction == Direction::In) {
+            let why = match existing.ownership() {
                 Ownership::TagOnly(_) => "has the tag `doorward`, but its description is not from Doorward",
                 Ownership::MarkOnly(_) => "has a description from Doorward, but not the tag `doorward`",
                 Ownership::Foreign | Ownership::Marked(_) => continue,

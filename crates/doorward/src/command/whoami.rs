@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::backend::{Backend, BackendOptions};
+use super::login::expiry;
 
 /// Show who you are signed in as
 ///
@@ -41,8 +42,10 @@ struct Identity {
     policy: Option<PathBuf>,
     /// The address that a grant would admit. None with a local policy, which only finds it when a target is opened.
     address: Option<IpAddr>,
-    /// When the session expires; none with a local policy.
+    /// When the session expires, if it stays in use; none with a local policy.
     ends: Option<Timestamp>,
+    /// After how many seconds without use it expires earlier; none with a local policy.
+    idle_seconds: Option<i64>,
 }
 
 impl Whoami {
@@ -58,6 +61,7 @@ impl Whoami {
                     policy: None,
                     address: me.address,
                     ends: Some(me.ends),
+                    idle_seconds: me.idle_seconds,
                 }
             }
             Backend::Local(file, caller) => {
@@ -70,6 +74,7 @@ impl Whoami {
                     policy: Some(policy.to_owned()),
                     address: None,
                     ends: None,
+                    idle_seconds: None,
                 }
             }
         };
@@ -81,7 +86,7 @@ impl Identity {
     fn text(&self) -> String {
         let mut text = match (&self.server, &self.policy) {
             (Some(server), _) => {
-                let until = self.ends.map(|ends| format!(" until {}", super::instant(ends)));
+                let until = self.ends.map(|ends| format!(" {}", expiry(ends, self.idle_seconds)));
                 format!("You are signed in to {server} as {}{}.\n", self.person, until.unwrap_or_default())
             }
             (None, policy) => format!(

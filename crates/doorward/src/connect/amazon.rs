@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorward_aws::{Account, ConnectEndpoint, Error, Jump, Start};
 use doorward_core::grant::GrantId;
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use doorward_core::session;
 use doorward_tunnel::dial::{Answer, Destination, Host};
 use doorward_tunnel::endpoint::Tunnels;
@@ -29,7 +29,7 @@ const BEFORE_END: Duration = Duration::from_secs(120);
 ///
 /// Nothing is read and nobody is asked before it is needed: a way that does not lead through AWS needs no account.
 pub struct Accounts {
-    place: Place,
+    account_region: AccountRegion,
     own: OnceCell<Account>,
     vend: Option<Vend>,
     vended: tokio::sync::Mutex<Option<(Account, Vended)>>,
@@ -38,8 +38,8 @@ pub struct Accounts {
 impl Accounts {
     /// Of a profile and a Region; of the environment where they are not named.
     pub fn new(profile: Option<String>, region: Option<String>, vend: Option<Vend>) -> Self {
-        let place = Place { profile, region, account: None };
-        Self { place, own: OnceCell::new(), vend, vended: tokio::sync::Mutex::default() }
+        let account_region = AccountRegion { profile, region, account: None };
+        Self { account_region, own: OnceCell::new(), vend, vended: tokio::sync::Mutex::default() }
     }
 
     /// The account, with credentials that are good for a while.
@@ -48,7 +48,7 @@ impl Accounts {
     }
 
     /// Where the grant leads, as the server that vends the credentials says; none where they are the person's own.
-    pub async fn told(&self) -> Result<Option<Vended>, NoAccount> {
+    pub async fn vended(&self) -> Result<Option<Vended>, NoAccount> {
         Ok(self.both().await?.1)
     }
 
@@ -68,7 +68,7 @@ impl Accounts {
     }
 
     async fn both(&self) -> Result<(Account, Option<Vended>), NoAccount> {
-        let own = self.own.get_or_try_init(|| Account::connect(&self.place)).await?;
+        let own = self.own.get_or_try_init(|| Account::connect(&self.account_region)).await?;
         let Some(vend) = &self.vend else { return Ok((own.clone(), None)) };
         let mut kept = self.vended.lock().await;
         let soon = Timestamp::now().checked_add(BEFORE_END).unwrap_or(Timestamp::MAX);
@@ -102,7 +102,6 @@ pub enum Document {
     Pinned(String),
     /// The bytes of one connection to the instance's own sshd.
     Ssh,
-    /// A shell.
     Shell,
 }
 
@@ -235,9 +234,7 @@ impl Sessions for Amazon {
 pub struct InstanceConnect {
     /// By whose credentials.
     pub accounts: Arc<Accounts>,
-    /// The instance.
     pub instance: String,
-    /// Its zone.
     pub zone: Option<String>,
     /// Who one is on it.
     pub user: String,
@@ -257,7 +254,6 @@ impl Admit for InstanceConnect {
 pub struct Endpoints {
     /// By whose credentials.
     pub accounts: Arc<Accounts>,
-    /// The endpoint.
     pub endpoint: ConnectEndpoint,
     /// The grant's end, after which no tunnel is to live.
     pub until: Option<Timestamp>,

@@ -16,8 +16,9 @@ use doorward_tunnel::ssm::Raw;
 use doorward_tunnel::websocket::Connector;
 
 use super::amazon::{Accounts, Amazon, Console, Document, Endpoints, InstanceConnect};
-use super::carrier::{Carrier, Error, Place, jump, straight};
+use super::carrier::{Carrier, Error, TransportContext, jump, straight};
 use super::host_keys::host_keys;
+use crate::bounded_file;
 use crate::requests::{Key, Machine};
 
 /// The machine that SSH goes to: an instance of EC2, or a host by its name.
@@ -27,7 +28,7 @@ enum Sshd {
 }
 
 /// What a policy's `[ssh]` asks: the sshd, what lies under it, and a second hop where one is named.
-pub(super) async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, Error> {
+pub(super) async fn by_ssh(machine: &Machine, context: &TransportContext) -> Result<Carrier, Error> {
     let address: Address =
         machine.jump_host.parse().map_err(|_| Error::NotUnderstood(machine.jump_host.clone()))?;
     let sshd = match address {
@@ -35,17 +36,17 @@ pub(super) async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, 
             let Ok(host) = host.parse();
             Sshd::Host(host)
         }
-        _ => Sshd::Instance(jump(&machine.jump_host, &place.accounts).await?),
+        _ => Sshd::Instance(jump(&machine.jump_host, &context.accounts).await?),
     };
-    let (under, host, carriers, last) = under(machine, &sshd, place).await?;
+    let (under, host, carriers, last) = under(machine, &sshd, context).await?;
     let instance = match &sshd {
         Sshd::Instance(jump) => Some(jump),
         Sshd::Host(_) => None,
     };
     let vpc = instance.and_then(|jump| jump.vpc.clone());
-    let login = login(machine, instance, place).await?;
+    let login = login(machine, instance, context).await?;
     let at = Destination { host, port: machine.port };
-    let (known, around) = (machine.known_hosts.as_deref(), (&place.accounts, &place.tell));
+    let (known, around) = (machine.known_hosts.as_deref(), (&context.accounts, &context.tell));
     let first = Arc::new(ssh_to(under, &at, instance, &machine.user, login, known, around)?);
     let Some(then) = &machine.then else {
         return Ok(Carrier { carriers, vpc, last, ssh: vec![Arc::clone(&first)], ..Carrier::of(first) });
@@ -66,7 +67,7 @@ pub(super) async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, 
 type Under = (Arc<dyn Dial>, Host, Vec<IpAddr>, Arc<Mutex<Option<String>>>);
 
 /// What carries the connection to the sshd, and by which host it is dialled.
-async fn under(machine: &Machine, sshd: &Sshd, place: &Place) -> Result<Under, Error> {
+async fn under(machine: &Machine, sshd: &Sshd, context: &TransportContext) -> Result<Under, Error> {
     let nothing = Arc::default;
     match (machine.over, sshd) {
         (Over::Direct, Sshd::Host(host)) => {
@@ -77,24 +78,25 @@ async fn under(machine: &Machine, sshd: &Sshd, place: &Place) -> Result<Under, E
                     .map(|found| found.map(|address| address.ip()).collect())
                     .unwrap_or_default(),
             };
-            Ok((straight(place), host.clone(), carriers, nothing()))
+            Ok((straight(context), host.clone(), carriers, nothing()))
         }
         (Over::Direct, Sshd::Instance(jump)) => {
             let address = jump.public.or(jump.address).ok_or_else(|| no_address(jump, "usable"))?;
-            Ok((straight(place), Host::Address(address), vec![address], nothing()))
+            Ok((straight(context), Host::Address(address), vec![address], nothing()))
         }
         (Over::Ssm, Sshd::Instance(jump)) => {
-            let amazon = Amazon::new(&place.accounts, &place.grant, jump.clone(), Document::Ssh);
+            let amazon = Amazon::new(&context.accounts, &context.grant, jump.clone(), Document::Ssh);
             let last = Arc::clone(&amazon.last);
             let limits = doorward_tunnel::ssm::Limits::default();
             let connector = Connector::of_this_machine()?;
-            let raw = Raw::new(Arc::new(amazon), connector, limits, Arc::clone(&place.tell));
+            let raw = Raw::new(Arc::new(amazon), connector, limits, Arc::clone(&context.tell));
             Ok((Arc::new(raw), Host::Name("localhost".into()), Vec::new(), last))
         }
         (Over::Endpoint, Sshd::Instance(jump)) => {
             let address = jump.address.ok_or_else(|| no_address(jump, "private"))?;
-            let endpoint = endpoint(machine, jump, place).await?;
-            let tunnels = Endpoints { accounts: Arc::clone(&place.accounts), endpoint, until: place.until };
+            let endpoint = endpoint(machine, jump, context).await?;
+            let tunnels =
+                Endpoints { accounts: Arc::clone(&context.accounts), endpoint, until: context.until };
             let dial = Endpoint::new(Arc::new(tunnels), Connector::of_this_machine()?);
             Ok((Arc::new(dial), Host::Address(address), Vec::new(), nothing()))
         }
@@ -109,9 +111,9 @@ fn no_address(jump: &Jump, what: &'static str) -> Error {
 async fn endpoint(
     machine: &Machine,
     jump: &Jump,
-    place: &Place,
+    context: &TransportContext,
 ) -> Result<doorward_aws::ConnectEndpoint, Error> {
-    let account = place.accounts.get().await?;
+    let account = context.accounts.get().await?;
     let vpc = jump.vpc.clone().unwrap_or_default();
     let found = match &machine.endpoint {
         Some(id) => {
@@ -128,10 +130,14 @@ async fn endpoint(
     }
 }
 
-async fn login(machine: &Machine, instance: Option<&Jump>, place: &Place) -> Result<Login, Error> {
+async fn login(
+    machine: &Machine,
+    instance: Option<&Jump>,
+    context: &TransportContext,
+) -> Result<Login, Error> {
     match (&machine.key, instance) {
         (Key::InstanceConnect, Some(jump)) => {
-            Ok(Login::Pushed(Arc::new(let_in(&place.accounts, jump, &machine.user))))
+            Ok(Login::Pushed(Arc::new(let_in(&context.accounts, jump, &machine.user))))
         }
         (Key::InstanceConnect, None) => Err(Error::NotUnderstood("key = instance-connect".into())),
         (Key::Agent, _) => by_agent(),
@@ -147,7 +153,10 @@ fn by_agent() -> Result<Login, Error> {
 async fn by_file(path: &str) -> Result<Login, Error> {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let path = path.strip_prefix("~/").map_or_else(|| PathBuf::from(path), |rest| home.join(rest));
-    let text = tokio::fs::read_to_string(&path).await;
+    let read = path.clone();
+    // A pipe waits for its writer.
+    let read = tokio::task::spawn_blocking(move || bounded_file::input_text(&read, bounded_file::SMALL));
+    let text = read.await.map_err(std::io::Error::other).and_then(|text| text);
     let text = text.map_err(|source| Error::KeyFile { path, source })?;
     Ok(Login::key(&text, None)?)
 }

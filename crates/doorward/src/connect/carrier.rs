@@ -33,7 +33,6 @@ pub enum Error {
     /// The jump host.
     #[error(transparent)]
     Jump(#[from] JumpError),
-    /// AWS.
     #[error(transparent)]
     Aws(#[from] doorward_aws::Error),
     /// Credentials.
@@ -41,17 +40,10 @@ pub enum Error {
     Account(#[from] NoAccount),
     /// There is no Instance Connect Endpoint to go through.
     #[error("no Instance Connect Endpoint is in {vpc}")]
-    NoEndpoint {
-        /// The VPC.
-        vpc: String,
-    },
+    NoEndpoint { vpc: String },
     /// There is one, and it is not ready.
     #[error("the endpoint {id} cannot be used: it is {state}")]
-    NotReady {
-        id: String,
-        /// Its state.
-        state: String,
-    },
+    NotReady { id: String, state: String },
     /// The jump host has no address that is of use here.
     #[error("{instance} has no {what} address")]
     NoAddress {
@@ -59,7 +51,6 @@ pub enum Error {
         /// Which kind.
         what: &'static str,
     },
-    /// The key.
     #[error(transparent)]
     Key(#[from] LoginError),
     /// The key's file.
@@ -100,7 +91,7 @@ impl Error {
 }
 
 /// For whom and what a transport is built.
-pub struct Place {
+pub struct TransportContext {
     /// The grant, which every session bears in its reason.
     pub grant: GrantId,
     pub until: Option<Timestamp>,
@@ -176,11 +167,11 @@ impl Carrier {
 }
 
 /// Builds the transport; nothing is dialled yet, but AWS is asked where the jump host is.
-pub async fn build(through: &Through, place: &Place) -> Result<Carrier, Error> {
+pub async fn build(through: &Through, context: &TransportContext) -> Result<Carrier, Error> {
     match &through.by {
-        By::Direct => Ok(Carrier::of(straight(place))),
-        By::Ssm(sessions) => by_sessions(sessions, place).await,
-        By::Ssh(machine) => by_ssh(machine, place).await,
+        By::Direct => Ok(Carrier::of(straight(context))),
+        By::Ssm(sessions) => by_sessions(sessions, context).await,
+        By::Ssh(machine) => by_ssh(machine, context).await,
     }
 }
 
@@ -196,29 +187,29 @@ pub async fn locate(through: &Through, accounts: &Accounts) -> Result<Located, E
         // It is where it says, and nobody needs to be asked.
         return Ok(Located { what: format!("`{host}`"), host, ..Located::default() });
     }
-    if let Some(told) = accounts.told().await?
-        && told.target == address.to_string()
-        && let Some(host) = told.host
+    if let Some(vended) = accounts.vended().await?
+        && vended.target == address.to_string()
+        && let Some(host) = vended.host
     {
         return Ok(Located { what: format!("`{address}`"), host, ..Located::default() });
     }
     Ok(accounts.get().await?.locate(&address).await?)
 }
 
-pub(super) fn straight(place: &Place) -> Arc<dyn Dial> {
-    if place.marked { Arc::new(Marked(MARK)) } else { Arc::new(doorward_tunnel::dial::Straight) }
+pub(super) fn straight(context: &TransportContext) -> Arc<dyn Dial> {
+    if context.marked { Arc::new(Marked(MARK)) } else { Arc::new(doorward_tunnel::dial::Straight) }
 }
 
 pub(super) async fn jump(text: &str, accounts: &Accounts) -> Result<Jump, Error> {
     let address: Address = text.parse().map_err(|_| Error::NotUnderstood(text.to_owned()))?;
-    if let Some(told) = accounts.told().await?.filter(|told| told.jump_host == text) {
+    if let Some(vended) = accounts.vended().await?.filter(|vended| vended.jump_host == text) {
         return Ok(Jump {
-            instance: told.instance,
+            instance: vended.instance,
             name: None,
-            zone: told.zone,
-            address: told.address,
+            zone: vended.zone,
+            address: vended.address,
             public: None,
-            vpc: told.vpc,
+            vpc: vended.vpc,
             subnet: None,
             state: "running".into(),
         });
@@ -226,15 +217,15 @@ pub(super) async fn jump(text: &str, accounts: &Accounts) -> Result<Jump, Error>
     Ok(accounts.get().await?.jump(&address).await?)
 }
 
-async fn by_sessions(sessions: &Sessions, place: &Place) -> Result<Carrier, Error> {
-    let jump = jump(&sessions.jump_host, &place.accounts).await?;
+async fn by_sessions(sessions: &Sessions, context: &TransportContext) -> Result<Carrier, Error> {
+    let jump = jump(&sessions.jump_host, &context.accounts).await?;
     let (vpc, document) = (jump.vpc.clone(), sessions.document.clone());
     let document = document.map_or(Document::Shared, Document::Pinned);
-    let amazon = Amazon::new(&place.accounts, &place.grant, jump, document);
+    let amazon = Amazon::new(&context.accounts, &context.grant, jump, document);
     let last = Arc::clone(&amazon.last);
     let pool = Pool { sessions: usize::from(sessions.sessions.max(1)), ..Pool::default() };
     let connector = Connector::of_this_machine()?;
-    let ssm = Arc::new(Ssm::new(Arc::new(amazon), connector, pool, Arc::clone(&place.tell)));
+    let ssm = Arc::new(Ssm::new(Arc::new(amazon), connector, pool, Arc::clone(&context.tell)));
     Ok(Carrier { ssm: Some(Arc::clone(&ssm)), vpc, last, ..Carrier::of(ssm) })
 }
 

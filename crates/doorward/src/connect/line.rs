@@ -9,7 +9,6 @@ use crate::requests::command;
 /// One port that answers on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// The target.
     pub target: String,
     /// Where it answers on this machine.
     pub listen: SocketAddr,

@@ -11,7 +11,7 @@ mod within;
 
 pub use amazon::{Accounts, Vend};
 pub use by_ssh::{instance_connect, ssh_onto};
-pub use carrier::{Carrier, Error, Place, build, locate, shells};
+pub use carrier::{Carrier, Error, TransportContext, build, locate, shells};
 pub use line::{Line, environment, lines};
 pub use ports::usual;
 pub use within::{Granted, Places, Within, granted_networks};

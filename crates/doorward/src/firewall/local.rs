@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::Outcome;
 use super::nftables::{NftError, Nftables, is_local};
-use super::turn::{RelayState, RelayTurn};
+use super::turn::{RelayState, RelayTurn, Runs};
 
 /// What this machine enforces by itself.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Local {
     pub fn is_behind(&mut self) -> bool {
         let Some(change) = self.elsewhere else { return false };
         let is_there = self.awaited && self.turn.noted().is_some_and(|state| state.change >= change);
-        is_there || self.turn.take()
+        is_there || self.turn.take() != Runs::Elsewhere
     }
 
     /// Whether another process has not come to what the relays shall let in.
@@ -74,13 +74,20 @@ impl Local {
             firewall.is_some_and(|firewall| matches!(firewall.kind, Enforcement::Relay { .. }))
         };
         let any = wanted.keys().any(|name| is_relay(&name));
-        if any && !self.turn.take() {
-            self.elsewhere = Some(change);
-            let state = self.turn.noted().filter(|state| state.change >= change);
-            self.awaited = state.is_none();
-            let outcome = |name: &FirewallName| match &state {
-                Some(state) => Outcome { failed: state.failing.get(name).cloned(), ..Outcome::default() },
-                None => Outcome { awaited: true, ..Outcome::default() },
+        let runs = if any { self.turn.take() } else { Runs::Here };
+        if runs != Runs::Here {
+            // One that was bound before, while nobody could tell, would keep the rules of that time.
+            self.relays.clear();
+            let is_elsewhere = runs == Runs::Elsewhere;
+            let state = self.turn.noted().filter(|state| is_elsewhere && state.change >= change);
+            self.elsewhere = is_elsewhere.then_some(change);
+            self.awaited = is_elsewhere && state.is_none();
+            let outcome = |name: &FirewallName| match (&runs, &state) {
+                (Runs::Nowhere(why), _) => Outcome { failed: Some(why.clone()), ..Outcome::default() },
+                (_, Some(state)) => {
+                    Outcome { failed: state.failing.get(name).cloned(), ..Outcome::default() }
+                }
+                (_, None) => Outcome { awaited: true, ..Outcome::default() },
             };
             return wanted.keys().filter(is_relay).map(|name| (name.clone(), outcome(name))).collect();
         }
@@ -140,7 +147,7 @@ impl Local {
             return Ok(Arc::clone(nftables));
         }
         // Looked for again at each pass: it may be installed while the server runs.
-        let found = Nftables::find().map_err(|error| told(&error))?;
+        let found = Nftables::find().map_err(|error| explained(&error))?;
         Ok(Arc::clone(self.nftables.insert(Arc::new(found))))
     }
 
@@ -238,7 +245,7 @@ impl Tables {
         for (firewall, table) in self.0 {
             let replaced = match table {
                 Ok((table, ruleset, nft)) => {
-                    nft.replace(&table, &ruleset, now).await.map_err(|error| told(&error))
+                    nft.replace(&table, &ruleset, now).await.map_err(|error| explained(&error))
                 }
                 Err(why) => Err(why),
             };
@@ -256,7 +263,7 @@ impl Tables {
     }
 }
 
-fn told(error: &NftError) -> String {
+fn explained(error: &NftError) -> String {
     match error.hint() {
         Some(hint) => format!("{error} ({hint})"),
         None => error.to_string(),
@@ -323,6 +330,30 @@ groups     = ["dbs"]
 transports = ["direct"]
 firewall   = "relay"
 "#;
+
+    #[tokio::test]
+    async fn no_relay_is_run_where_the_file_of_the_turn_is_a_link_or_another_process_has_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (head, file) = (folder.path().join("head"), folder.path().join("head.relays"));
+        let policy = doorward_core::policy::parse(POLICY, "doorward.toml").expect("a policy");
+        let wanted = doorward_core::firewall::rulesets(&policy, []);
+        let mut local = Local { turn: RelayTurn::beside(&head), ..Local::default() };
+        std::os::unix::fs::symlink(folder.path().join("other"), &file).expect("a link");
+        let outcomes = local.relays(&policy, &wanted, 1);
+        let failed = outcomes.values().next().and_then(|outcome| outcome.failed.clone());
+        assert!(failed.is_some_and(|why| why.contains("a symbolic link")), "{outcomes:?}");
+        assert!(local.relays.is_empty() && !local.awaits() && !local.is_behind());
+        std::fs::remove_file(&file).expect("removed");
+        // A relay that was bound while nobody could tell keeps none of its rules when another process has the turn.
+        local.turn = RelayTurn::default();
+        assert_eq!(local.relays(&policy, &wanted, 2).len(), 1);
+        assert_eq!(local.relays.len(), 1);
+        let mut another = RelayTurn::beside(&head);
+        assert_eq!(another.take(), Runs::Here);
+        local.turn = RelayTurn::beside(&head);
+        assert!(local.relays(&policy, &wanted, 3).values().all(|outcome| outcome.awaited));
+        assert!(local.relays.is_empty() && local.awaits());
+    }
 
     #[tokio::test]
     async fn a_relay_does_not_wait_for_nft() {

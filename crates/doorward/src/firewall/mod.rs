@@ -5,7 +5,7 @@ pub mod nftables;
 mod turn;
 
 pub use local::{Local, Tables};
-pub use turn::RelayTurn;
+pub use turn::{RelayTurn, Runs};
 
 /// What was done to one firewall.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use doorward_core::firewall::Ruleset;
-use doorward_core::firewall::nftables::{Difference, NotNft, NotOurs, Standing, Table, TableName};
+use doorward_core::firewall::nftables::{Difference, ExistingTable, NotNft, NotOurs, Table, TableName};
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -138,37 +138,37 @@ impl Nftables {
     ) -> Result<Replaced, NftError> {
         let began = Instant::now();
         let mut left = self.left.lock().await;
-        let standing = self.read_back(table).await?;
-        if let Some(standing) = &standing {
-            standing.owned(table)?;
+        let existing = self.read_back(table).await?;
+        if let Some(existing) = &existing {
+            existing.owned(table)?;
         }
-        let differed = table.difference(ruleset, standing.as_ref(), now);
-        let drift = left.get(table.name()).map_or_else(Vec::new, |left| drift(left, standing.as_ref(), now));
-        if let (true, true, Some(standing)) = (differed.is_empty(), drift.is_empty(), &standing) {
+        let differed = table.difference(ruleset, existing.as_ref(), now);
+        let drift = left.get(table.name()).map_or_else(Vec::new, |left| drift(left, existing.as_ref(), now));
+        if let (true, true, Some(existing)) = (differed.is_empty(), drift.is_empty(), &existing) {
             let remembered =
-                || Left { table: table.clone(), ruleset: ruleset.clone(), rules: standing.rules() };
+                || Left { table: table.clone(), ruleset: ruleset.clone(), rules: existing.rules() };
             left.insert(table.name().clone(), remembered());
             return Ok(Replaced::default());
         }
         // Until the new table was seen to stand we know nothing of how we left it.
         left.remove(table.name());
         self.nft(&["-f", "-"], &table.transaction(ruleset, now), "replace the table").await?;
-        let standing = self.read_back(table).await?;
+        let existing = self.read_back(table).await?;
         let later = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
         let mut differs =
-            table.difference(ruleset, standing.as_ref(), now.saturating_add(later).unwrap_or(now));
+            table.difference(ruleset, existing.as_ref(), now.saturating_add(later).unwrap_or(now));
         differs.retain(|difference| !matches!(difference, Difference::End { .. } | Difference::Extra { .. }));
-        let Some(standing) = standing.filter(|_| differs.is_empty()) else {
+        let Some(existing) = existing.filter(|_| differs.is_empty()) else {
             let differs = differs.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             return Err(NftError::NotAsWritten { table: table.name().clone(), differs });
         };
-        let now = Left { table: table.clone(), ruleset: ruleset.clone(), rules: standing.rules() };
+        let now = Left { table: table.clone(), ruleset: ruleset.clone(), rules: existing.rules() };
         left.insert(table.name().clone(), now);
         Ok(Replaced { wrote: true, differed, drift })
     }
 
     /// The table as it is; none where there is no such table. It may be somebody else's.
-    pub async fn read_back(&self, table: &Table) -> Result<Option<Standing>, NftError> {
+    pub async fn read_back(&self, table: &Table) -> Result<Option<ExistingTable>, NftError> {
         let name = table.name();
         let answer = self.nft(&["-j", "list", "table", "inet", name.as_str()], "", "list the table").await;
         let answer = match answer {
@@ -180,16 +180,16 @@ impl Nftables {
             }
             answer => answer?,
         };
-        let standing = Standing::read(&answer);
-        standing.map(Some).map_err(|source| NftError::Answer { table: name.clone(), source })
+        let existing = ExistingTable::read(&answer);
+        existing.map(Some).map_err(|source| NftError::Answer { table: name.clone(), source })
     }
 
     /// Takes the table away, and with it every guard: afterwards nothing is refused. Not for a server that
     /// stops. Whether there was one.
     pub async fn remove(&self, table: &Table) -> Result<bool, NftError> {
         let mut left = self.left.lock().await;
-        let Some(standing) = self.read_back(table).await? else { return Ok(false) };
-        standing.owned(table)?;
+        let Some(existing) = self.read_back(table).await? else { return Ok(false) };
+        existing.owned(table)?;
         self.nft(&["-f", "-"], &table.removal(), "delete the table").await?;
         left.remove(table.name());
         Ok(true)
@@ -240,12 +240,12 @@ fn answer(output: Output, what: &str) -> Result<String, NftError> {
 }
 
 /// What others did to a table since we left it.
-fn drift(left: &Left, standing: Option<&Standing>, now: Timestamp) -> Vec<Difference> {
-    let mut drift = left.table.difference(&left.ruleset, standing, now);
+fn drift(left: &Left, existing: Option<&ExistingTable>, now: Timestamp) -> Vec<Difference> {
+    let mut drift = left.table.difference(&left.ruleset, existing, now);
     // The kernel may take an element a moment after its grant's end.
     drift.retain(|difference| !difference.is_ending());
-    if let (true, Some(standing)) = (drift.is_empty(), standing) {
-        drift.extend(standing.edited(&left.rules));
+    if let (true, Some(existing)) = (drift.is_empty(), existing) {
+        drift.extend(existing.edited(&left.rules));
     }
     drift
 }

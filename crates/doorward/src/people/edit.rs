@@ -31,7 +31,7 @@ pub enum FileError {
     #[error("cannot preserve the owner of `{}`", path.display())]
     NotTheOwner { path: PathBuf, source: io::Error },
     /// It has mistakes, and what is not understood is not edited.
-    #[error("`{}` has errors, so it was not changed", path.display())]
+    #[error("`{}` has errors, so nothing was changed", path.display())]
     Mistakes {
         path: PathBuf,
         /// Its errors.

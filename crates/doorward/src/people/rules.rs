@@ -25,7 +25,6 @@ pub enum WeakPassword {
     TooShort {
         /// Its length, in characters.
         length: usize,
-        /// The least.
         least: usize,
     },
     /// bcrypt would cut it.

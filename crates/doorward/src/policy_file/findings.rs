@@ -21,8 +21,11 @@ pub(super) fn written_by_others(
     let tls = policy.and_then(|policy| policy.server.tls.as_ref());
     let tls = tls.into_iter().flat_map(|tls| [Path::new(&tls.certificate), Path::new(&tls.key)]);
     let key = policy.and_then(|policy| policy.audit.key.as_deref()).map(Path::new);
-    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls).chain(key);
+    let ssh = policy.and_then(|policy| policy.ssh.as_ref());
+    let hosts = ssh.and_then(|ssh| ssh.known_hosts.as_deref()).map(Path::new);
+    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls).chain(key).chain(hosts);
     let reader = Reader::of_process();
+    let reader = policy.map_or(reader, |policy| reader.beside(Path::new(&policy.server.store)));
     let told = all.filter_map(|file| {
         let who = writers::others(file, reader)?;
         let what =
@@ -91,4 +94,45 @@ pub(super) fn no_account(policy: &Path, named: &FolderAt, file: &str) -> Option<
         what,
         Some(format!("`doorward inventory save {folder}` creates one")),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn each_file_that_decides_and_that_others_may_write_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let text = format!(
+            "[people]\npasswords = \"p\"\ngroups = \"g\"\n[server]\ntls = {{ certificate = {:?}, key = {:?} }}\n\
+             [audit]\nkey = {:?}\n[ssh]\njump-host = \"jump.example.org\"\nover = \"direct\"\nknown-hosts = {:?}\n",
+            at("certificate"),
+            at("tls-key"),
+            at("audit-key"),
+            at("known-hosts")
+        );
+        let policy = doorward_core::policy::parse(&text, "p").expect("a policy");
+        let files = PeoplePaths { passwords: at("p"), groups: at("g"), least_length: 12 };
+        let path = at("doorward.toml");
+        let names = ["doorward.toml", "p", "g", "certificate", "tls-key", "audit-key", "known-hosts"];
+        let set = |name: &str, mode: u32| {
+            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        for name in names {
+            std::fs::write(at(name), "").expect("a file");
+            set(name, 0o600);
+        }
+        let told = || written_by_others(&path, &files, Some(&policy), "p");
+        assert_eq!(told().len(), 0, "{:?}", told());
+        for name in names {
+            set(name, 0o666);
+            let told = told();
+            assert_eq!(told.len(), 1, "{name}");
+            assert!(told[0].to_string().contains(&format!("{name}` decides who gets access")), "{}", told[0]);
+            set(name, 0o600);
+        }
+    }
 }

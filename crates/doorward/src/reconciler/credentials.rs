@@ -11,7 +11,7 @@ use doorward_aws::Error;
 use doorward_core::audit::What;
 use doorward_core::export::iam::{Document, older, revoked};
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use doorward_core::policy::{Policy, RoleArn};
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,8 +21,8 @@ use crate::status::{Irrevocable, Leftover};
 /// How much longer credentials are denied than they are good by this machine's clock, which is not AWS's.
 const APART: SignedDuration = SignedDuration::from_secs(120);
 
-/// A role, and the place through which its account is asked.
-pub(super) type Role = (Place, RoleArn);
+/// A role, and the account and Region through which its account is asked.
+pub(super) type Role = (AccountRegion, RoleArn);
 
 /// What is known of the credentials of grants that ended before their time.
 #[derive(Debug, Default)]
@@ -107,8 +107,8 @@ impl Credentials {
         self.tries = true;
     }
 
-    /// Takes in which tunnelled grants there are: `live`, and those that have ended and are not settled. The revoked ones among
-    /// them whose credentials are not known yet.
+    /// Takes in which tunnelled grants there are: `live`, and those that have ended and are not settled. The revoked
+    /// ones among them whose credentials are not known yet.
     pub(super) fn note(
         &mut self,
         policy: &Policy,
@@ -141,7 +141,8 @@ impl Credentials {
         self.vended.insert(grant, until);
     }
 
-    /// The policies to write now; they are marked as done. `over` are all tunnelled grants that have ended and are not settled.
+    /// The policies to write now; they are marked as done. `over` are all tunnelled grants that have ended and are not
+    /// settled.
     pub(super) fn due(
         &mut self,
         policy: &Policy,
@@ -268,10 +269,10 @@ impl Credentials {
 /// Writes it.
 pub(super) async fn deny(cloud: Cloud, name: String, denial: Denial, now: Timestamp) -> Denied {
     let grants = denial.grants.keys().cloned().collect();
-    let (place, role) = &denial.role;
+    let (account_region, role) = &denial.role;
     let put = async |document: &Document| {
         let text = serde_json::to_string(document).unwrap_or_default();
-        cloud.put_role_policy(place, role, &name, &text).await
+        cloud.put_role_policy(account_region, role, &name, &text).await
     };
     let done = match put(&revoked(&grants, now)).await {
         // An operator's own policies may leave little room in the role.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::firewall::Ruleset;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::{Place, RuleIdentity, SecurityGroupId, VpcId};
+use doorward_core::inventory::{AccountRegion, RuleIdentity, SecurityGroupId, VpcId};
 use doorward_core::policy::{Enforcement, FirewallName, Policy, Target};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Remembered {
     pub group: SecurityGroupId,
-    pub at: Place,
+    pub at: AccountRegion,
 }
 
 impl Remembered {
@@ -34,7 +34,7 @@ pub(super) struct DesiredGroup {
     /// Its firewall; none if the policy no longer lists it and only our rules are removed from it.
     pub firewall: Option<FirewallName>,
     pub group: SecurityGroupId,
-    pub place: Place,
+    pub account_region: AccountRegion,
     pub vpc: Option<VpcId>,
     pub ruleset: Ruleset,
     /// Rules of ended grants that are no longer desired.
@@ -69,7 +69,7 @@ pub(super) fn desired_groups(
         let mut desired = DesiredGroup {
             firewall: Some(name.clone()),
             group: group.clone(),
-            place: at.clone(),
+            account_region: at.clone(),
             vpc: vpc.clone(),
             ruleset: wanted.get(name).cloned().unwrap_or_default(),
             expired: BTreeSet::new(),
@@ -86,13 +86,13 @@ pub(super) fn desired_groups(
     for Remembered { group, at } in remembered {
         // A group that the policy names through another profile is not emptied behind its back.
         if !desired_groups.iter().any(|desired| desired.group == *group) {
-            let (group, place) = (group.clone(), at.clone());
+            let (group, account_region) = (group.clone(), at.clone());
             let (vpc, ruleset) = (None, Ruleset::default());
             let (expired, settles) = (BTreeSet::new(), Vec::new());
             desired_groups.push(DesiredGroup {
                 firewall: None,
                 group,
-                place,
+                account_region,
                 vpc,
                 ruleset,
                 expired,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward_core::firewall::InstallationId;
-use doorward_core::inventory::{Inventory, RuleIdentity, SecurityGroup, StandingRule};
+use doorward_core::inventory::{ExistingRule, Inventory, RuleIdentity, SecurityGroup};
 use doorward_core::plan::Step;
 
 use super::desired::DesiredGroup;
@@ -30,7 +30,7 @@ pub(super) fn drift(
         }
     }
     // Whose a rule is takes longer to read than whether it changed.
-    let ours = |(_, rule): &(&RuleIdentity, &StandingRule)| known.made_by(rule, by);
+    let ours = |(_, rule): &(&RuleIdentity, &ExistingRule)| known.made_by(rule, by);
     let missing = left.rules.iter().filter(|(rule, _)| lacks.contains(rule)).filter(ours);
     let missing = missing.filter(|(rule, _)| newest.wants(&left.id, rule));
     let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));
@@ -39,7 +39,7 @@ pub(super) fn drift(
     });
     let new = more.filter(ours).map(|(rule, _)| format!("{rule} had been added under our mark"));
     let differ = left.rules.iter().filter(|(rule, was)| {
-        let differs = |is: &StandingRule| is.description != was.description || is.tag != was.tag;
+        let differs = |is: &ExistingRule| is.description != was.description || is.tag != was.tag;
         marked.contains(rule) && is.rules.get(*rule).is_some_and(differs)
     });
     let edited = differ.filter(ours).map(|(rule, _)| format!("the mark of {rule} had been edited"));

@@ -7,8 +7,8 @@ use doorward_aws::{Error, Made, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::{
-    Call, Direction, Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId,
-    SecurityGroupRuleId, Seen, StandingRule, VpcId,
+    AccountRegion, Call, Direction, ExistingRule, Gap, Inventory, Owned, RuleIdentity, SecurityGroup,
+    SecurityGroupId, SecurityGroupRuleId, Seen, VpcId,
 };
 use doorward_core::plan::{self, Step};
 use doorward_core::policy::FirewallName;
@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::firewall::Outcome;
 
-/// A place as it is known.
+/// An account and Region as it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     /// As it was last seen, and changed by us since. What could not be seen is a gap, and is kept as it was.
@@ -38,8 +38,8 @@ pub(super) struct Known {
     pub closed: BTreeMap<SecurityGroupId, BTreeSet<RuleIdentity>>,
 }
 
-/// What is wanted in each group of a place by the newest decision; a task that began before it looks here right
-/// before it opens anything.
+/// What is wanted in each group of an account and Region by the newest decision; a task that began before it looks here
+/// right before it opens anything.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Newest(Arc<Mutex<BTreeMap<SecurityGroupId, BTreeSet<RuleIdentity>>>>);
 
@@ -58,9 +58,9 @@ impl Newest {
 }
 
 impl Known {
-    /// A place that was asked and has not answered yet.
-    pub fn unasked(place: &Place, groups: Vec<SecurityGroupId>) -> Inventory {
-        let gap = Gap { groups, ..Gap::of(Call::SecurityGroups, place, "it has not answered yet") };
+    /// An account and Region that was asked and has not answered yet.
+    pub fn unasked(account_region: &AccountRegion, groups: Vec<SecurityGroupId>) -> Inventory {
+        let gap = Gap { groups, ..Gap::of(Call::SecurityGroups, account_region, "it has not answered yet") };
         Inventory { gaps: vec![gap], ..Inventory::default() }
     }
 }
@@ -70,7 +70,7 @@ impl Known {
 pub(super) struct Work {
     pub cloud: Cloud,
     pub clock: Clock,
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The nudges that had come before it was decided.
     pub covers: u64,
     pub by: InstallationId,
@@ -83,10 +83,22 @@ pub(super) struct Work {
 /// What one task did.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// A place was brought to what is wanted, as far as that went.
-    Brought { place: Place, covers: u64, known: Known, desired_groups: Vec<(DesiredGroup, Outcome)> },
+    /// An account and Region was reconciled, as far as that went.
+    Brought {
+        account_region: AccountRegion,
+        covers: u64,
+        known: Known,
+        desired_groups: Vec<(DesiredGroup, Outcome)>,
+    },
     /// Expired rules were revoked in a group whose account and Region is still being reconciled.
-    Closed { place: Place, desired: Box<DesiredGroup>, outcome: Outcome, gone: Vec<RuleIdentity> },
+    Closed {
+        account_region: AccountRegion,
+        desired: Box<DesiredGroup>,
+        outcome: Outcome,
+        /// The rules whose removal was sent, and those of them that AWS has removed.
+        sent: Vec<RuleIdentity>,
+        gone: Vec<RuleIdentity>,
+    },
     /// The tables of this machine's nftables were brought to what is wanted, as far as that went.
     Tables {
         covers: u64,
@@ -102,14 +114,14 @@ pub(super) enum Done {
     Denied(Box<Denied>),
 }
 
-/// How many groups of a place are written to at once; EC2 allows few writes a second.
+/// How many groups of an account and Region are written to at once; EC2 allows few writes a second.
 const AT_ONCE: usize = 8;
 
 impl Work {
     /// Revokes expired rules from the last known state, observes, and reconciles every group to its ruleset.
     pub async fn bring(self) -> Done {
-        let Self { cloud, clock, place, covers, by, desired_groups, known, read, noted } = self;
-        let hand = Hand { cloud, clock, place, newest: known.newest, noted };
+        let Self { cloud, clock, account_region, covers, by, desired_groups, known, read, noted } = self;
+        let hand = Hand { cloud, clock, account_region, newest: known.newest, noted };
         let mut outcomes = vec![Outcome::default(); desired_groups.len()];
         let mut before = known.inventory;
         let ids = hand.noted.ids();
@@ -133,7 +145,7 @@ impl Work {
 
         let groups: Vec<SecurityGroupId> =
             desired_groups.iter().map(|desired| desired.group.clone()).collect();
-        let mut seen = hand.cloud.observe_at(&hand.place, &groups).await;
+        let mut seen = hand.cloud.observe_at(&hand.account_region, &groups).await;
         hand.noted.take_in(&mut seen, &by, hand.clock.now());
         let mut jobs = Vec::new();
         for (number, (desired, outcome)) in desired_groups.iter().zip(&mut outcomes).enumerate() {
@@ -151,7 +163,10 @@ impl Work {
                 Seen::Gone => {
                     // One that the policy has forgotten is as it should be when it is gone.
                     outcome.failed = desired.firewall.as_ref().map(|_| {
-                        format!("security group {} does not exist in {}", desired.group, desired.place)
+                        format!(
+                            "security group {} does not exist in {}",
+                            desired.group, desired.account_region
+                        )
                     });
                     continue;
                 }
@@ -194,10 +209,10 @@ impl Work {
         let clean = good.map(|(desired, _)| desired.group.clone()).collect();
         seen.noted = hand.noted.ids();
         hand.noted.write(&seen, hand.clock.now()).await;
-        let Hand { place, newest, .. } = hand;
+        let Hand { account_region, newest, .. } = hand;
         let known = Known { inventory: Arc::new(seen), clean, newest, closed };
         Done::Brought {
-            place,
+            account_region,
             covers,
             known,
             desired_groups: desired_groups.into_iter().zip(outcomes).collect(),
@@ -206,17 +221,23 @@ impl Work {
 }
 
 /// Revokes expired rules in one group whose account and Region is busy: it is slow, and a revocation does not wait.
-pub(super) async fn close(cloud: Cloud, place: Place, desired: DesiredGroup, rules: Vec<Over>) -> Done {
+pub(super) async fn close(
+    cloud: Cloud,
+    account_region: AccountRegion,
+    desired: DesiredGroup,
+    rules: Vec<Over>,
+) -> Done {
     let mut outcome = Outcome::default();
+    let sent = rules.iter().map(|(rule, _)| rule.clone()).collect();
     let mut gone = Vec::new();
-    for (rules, result) in take_away(&cloud, &place, &desired.group, rules).await {
+    for (rules, result) in take_away(&cloud, &account_region, &desired.group, rules).await {
         match result {
             Ok(_) => gone.extend(rules),
             Err(error) => outcome.failed = Some(error.to_string()),
         }
     }
     outcome.removed = gone.iter().map(ToString::to_string).collect();
-    Done::Closed { place, desired: Box::new(desired), outcome, gone }
+    Done::Closed { account_region, desired: Box::new(desired), outcome, sent, gone }
 }
 
 /// A rule that nothing wants any more, and the right to take it away by its id where that is known.
@@ -228,14 +249,14 @@ pub(super) fn expired_rules(known: &Inventory, desired: &DesiredGroup, by: &Inst
     let wanted = desired.wanted();
     let unwanted = group.rules.iter().filter(|(rule, _)| !wanted.contains(*rule));
     let inward = unwanted.filter(|(rule, _)| rule.direction == Direction::In);
-    let over = inward.filter(|(_, standing)| known.made_by(standing, by));
-    over.map(|(rule, standing)| (rule.clone(), known.owned(standing, by))).collect()
+    let over = inward.filter(|(_, existing)| known.made_by(existing, by));
+    over.map(|(rule, existing)| (rule.clone(), known.owned(existing, by))).collect()
 }
 
 /// By their ids where those are known; a rule that was added just now is only known by what it lets through.
 async fn take_away(
     cloud: &Cloud,
-    place: &Place,
+    account_region: &AccountRegion,
     group: &SecurityGroupId,
     rules: Vec<Over>,
 ) -> Vec<(Vec<RuleIdentity>, Result<Performed, Error>)> {
@@ -250,10 +271,10 @@ async fn take_away(
     if !by_id.is_empty() {
         let rules = by_id.iter().map(|(_, rule)| rule.clone()).collect();
         let step = Step::Revoke { group: group.clone(), rules: by_id };
-        done.push((rules, cloud.perform(place, &step).await));
+        done.push((rules, cloud.perform(account_region, &step).await));
     }
     if !blind.is_empty() {
-        let result = cloud.close_blind(place, group, &blind).await;
+        let result = cloud.close_blind(account_region, group, &blind).await;
         done.push((blind, result));
     }
     done
@@ -311,12 +332,12 @@ enum Did {
     Closed(Vec<(Vec<RuleIdentity>, Result<Performed, Error>)>),
 }
 
-/// What it takes to write to the groups of a place.
+/// What it takes to write to the groups of an account and Region.
 #[derive(Clone)]
 struct Hand {
     cloud: Cloud,
     clock: Clock,
-    place: Place,
+    account_region: AccountRegion,
     newest: Newest,
     noted: Noted,
 }
@@ -337,7 +358,9 @@ async fn perform(hand: &Hand, desired_groups: &[DesiredGroup], jobs: Vec<(usize,
                     let done = hand.steps(&group, steps, &mut made).await;
                     Did::Steps(done, made)
                 }
-                Job::Close(rules) => Did::Closed(take_away(&hand.cloud, &hand.place, &group, rules).await),
+                Job::Close(rules) => {
+                    Did::Closed(take_away(&hand.cloud, &hand.account_region, &group, rules).await)
+                }
             };
             (number, did)
         });
@@ -366,12 +389,12 @@ impl Hand {
         for step in steps {
             let Some(step) = self.still_wanted(step) else { continue };
             // A failed step delays no other: a revocation never waits for an opening.
-            match (self.cloud.perform_noting(&self.place, &step, made).await, step) {
+            match (self.cloud.perform_noting(&self.account_region, &step, made).await, step) {
                 // AWS refuses a whole call that has one rule too many; as many as fit are added.
                 (Err(Error::Full { .. }), Step::Authorize { group, rules }) if rules.len() > 1 => {
                     for rule in rules {
                         let step = Step::Authorize { group: group.clone(), rules: vec![rule] };
-                        let result = self.cloud.perform_noting(&self.place, &step, made).await;
+                        let result = self.cloud.perform_noting(&self.account_region, &step, made).await;
                         let full = result.is_err();
                         done.push((step, result));
                         if full {
@@ -429,18 +452,18 @@ fn note(
                             outcome.added.push(format!("{rule}: {}", mark.because));
                             let tag = Some(mark.by.to_string());
                             let id = made.get(&rule).cloned();
-                            let standing = StandingRule { id, description: mark.to_string(), tag };
-                            rules.as_mut().map(|rules| rules.insert(rule, standing));
+                            let existing = ExistingRule { id, description: mark.to_string(), tag };
+                            rules.as_mut().map(|rules| rules.insert(rule, existing));
                         }
                     }
                     (Ok(_), Step::Describe { rules: remarks, .. }) => {
                         for remark in remarks {
                             outcome.added.push(format!("{}: now {}", remark.rule, remark.mark.because));
-                            if let Some(standing) =
+                            if let Some(existing) =
                                 rules.as_mut().and_then(|rules| rules.get_mut(&remark.rule))
                             {
-                                standing.description = remark.mark.to_string();
-                                standing.tag = Some(remark.mark.by.to_string());
+                                existing.description = remark.mark.to_string();
+                                existing.tag = Some(remark.mark.by.to_string());
                             }
                         }
                     }

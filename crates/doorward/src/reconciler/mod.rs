@@ -24,8 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorward_core::grant::Grant;
-use doorward_core::inventory::Place;
+use doorward_core::audit::Event;
+use doorward_core::grant::{Grant, GrantId, Life};
+use doorward_core::inventory::{AccountRegion, RuleIdentity, SecurityGroupId};
 use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 use tokio::task::{JoinHandle, JoinSet};
@@ -69,6 +70,8 @@ pub struct Reconciler {
     noted: Noted,
     memory: Memory,
     work: JoinSet<Done>,
+    /// For how many accounts and Regions descriptors are reserved.
+    reserved_for: usize,
 }
 
 /// What a pass leaves for the next: it only spares work and tells drift from change; without it (after a
@@ -78,10 +81,12 @@ struct Memory {
     grants: Vec<Grant>,
     /// Groups that may have rules of ours, as far as this process knows.
     remembered: BTreeSet<desired::Remembered>,
-    known: BTreeMap<Place, Known>,
+    known: BTreeMap<AccountRegion, Known>,
     /// Places that a task is bringing now, and those among them that have to be brought once more after it.
-    busy: BTreeSet<Place>,
-    again: BTreeSet<Place>,
+    busy: BTreeSet<AccountRegion>,
+    again: BTreeSet<AccountRegion>,
+    /// Rules whose removal was sent to AWS beside such a task, and is not answered yet.
+    revoking: BTreeMap<(AccountRegion, SecurityGroupId), BTreeSet<RuleIdentity>>,
     /// A task is bringing this machine's tables now, and has to do it once more after that.
     tables_busy: bool,
     tables_again: bool,
@@ -89,6 +94,9 @@ struct Memory {
     reading: Option<JoinHandle<Refreshed>>,
     failing: BTreeMap<FirewallName, String>,
     deadlines: Deadlines,
+    /// Since the first pass, what was ended in it because the clock could not say what was over: it stays ended although the
+    /// store may not have taken that.
+    over_at_start: Option<BTreeSet<GrantId>>,
     sessions: Sessions,
     credentials: Credentials,
     /// Of a server, which tries before its first grant what a revocation needs.
@@ -98,6 +106,8 @@ struct Memory {
     tries: u32,
     /// When the log last said what is overdue, by the clock that cannot be set back, and what that was.
     overdue_reported: (Duration, BTreeSet<OverdueKey>),
+    /// Events that could not be recorded yet: the store was full, or did not answer.
+    unrecorded: Vec<Event>,
     /// The last audit entry about a grant that was known when the grants were read.
     head: u64,
 }
@@ -105,8 +115,15 @@ struct Memory {
 impl Reconciler {
     /// Over a store of requests, an account and this machine's own firewalls.
     pub fn new(requests: Arc<Requests>, cloud: Cloud, local: Local, nudged: Nudged) -> Self {
-        let noted = Noted::new(requests.reserved().clone());
-        Self { requests, cloud, local, nudged, noted, memory: Memory::default(), work: JoinSet::new() }
+        let noted = Noted::new(requests.app().reserved().clone());
+        let (memory, work) = (Memory::default(), JoinSet::new());
+        Self { requests, cloud, local, nudged, noted, memory, work, reserved_for: usize::MAX }
+    }
+
+    /// Has it warn of a policy with more accounts and Regions than so many.
+    pub fn reserving_for(mut self, places: usize) -> Self {
+        self.reserved_for = places;
+        self
     }
 
     /// Has it tried, before the first grant, what a revocation needs of AWS.
@@ -124,7 +141,7 @@ impl Reconciler {
             self.begin().await;
             let next = self.next_end();
             let mut looks_at = Instant::now() + self.looks_in();
-            let (store, mut noticed) = (self.requests.reserved().clone(), false);
+            let (store, mut noticed) = (self.requests.app().reserved().clone(), false);
             loop {
                 let listens_every = if self.local.awaits() { AWAITS_EVERY } else { LISTENS_EVERY };
                 let limit = self.ends_in(next).min(looks_at.saturating_duration_since(Instant::now()));
@@ -147,8 +164,16 @@ impl Reconciler {
                     () = store.row_noticed() => noticed = true,
                     () = self.nudged.wait(limit.min(listens_every)) => {}
                 }
+                if self.is_revoking() {
+                    // AWS may be silent for longer than a removal may take.
+                    self.report_overdue();
+                }
                 let behind = self.local.is_behind()
-                    || self.memory.again.iter().any(|place| !self.memory.busy.contains(place))
+                    || self
+                        .memory
+                        .again
+                        .iter()
+                        .any(|account_region| !self.memory.busy.contains(account_region))
                     || self.memory.sessions.is_behind()
                     || (self.memory.tables_again && !self.memory.tables_busy);
                 if behind || noticed || self.nudged.count() > covers || self.changed_elsewhere().await {
@@ -158,7 +183,7 @@ impl Reconciler {
         }
     }
 
-    /// Observes, decides, performs, once, and waits until every place has answered or was given up.
+    /// Observes, decides, performs, once, and waits until every account and Region has answered or was given up.
     pub async fn pass(&mut self) -> Arc<Status> {
         self.begin().await;
         while let Some(done) = self.work.join_next().await {
@@ -175,9 +200,15 @@ impl Reconciler {
         self.pass().await;
     }
 
+    /// Whether grants have ended whose rules or sessions are not known to be gone.
+    fn is_revoking(&self) -> bool {
+        let unsettled = |grant: &Grant| matches!(grant.life(), Life::Ended { since: Some(_), .. });
+        self.memory.grants.iter().any(unsettled)
+    }
+
     /// The next end that is still to come when a pass has begun, by either clock; none where there is none.
     fn next_end(&self) -> (Option<Timestamp>, Option<Duration>) {
-        let clock = self.requests.clock();
+        let clock = self.requests.app().clock();
         let (now, uptime) = (clock.now(), clock.uptime());
         let wall = self.memory.grants.iter().filter_map(Grant::next_change).filter(|next| *next > now).min();
         (wall, self.memory.deadlines.next(uptime))
@@ -185,7 +216,7 @@ impl Reconciler {
 
     /// Time until an end comes by either clock; the wall clock may have been set since.
     fn ends_in(&self, (wall, uptime): (Option<Timestamp>, Option<Duration>)) -> Duration {
-        let clock = self.requests.clock();
+        let clock = self.requests.app().clock();
         let wall =
             wall.map(|end| Duration::try_from(end.duration_since(clock.now())).unwrap_or(Duration::ZERO));
         let uptime = uptime.map(|end| end.saturating_sub(clock.uptime()));
@@ -198,7 +229,7 @@ impl Reconciler {
             true => LOOKS_EVERY,
             false => LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5))),
         };
-        let uptime = self.requests.clock().uptime();
+        let uptime = self.requests.app().clock().uptime();
         let permissions = self.memory.permissions.as_ref();
         let tries_in = [
             self.memory.sessions.tries_in(uptime),
@@ -208,18 +239,19 @@ impl Reconciler {
         tries_in.into_iter().flatten().fold(looks_in, Duration::min)
     }
 
-    /// Whether the policy's files changed, or a grant did, also by another process; or whether what is said of the store is
-    /// another: that it was altered, or that an operator has accepted it.
+    /// Whether the policy's files changed, or a grant did, also by another process; or whether what is said of the
+    /// store is another: that it was altered, or that an operator has accepted it.
     async fn changed_elsewhere(&mut self) -> bool {
         if !matches!(self.read_policy().await, Refreshed::Unchanged) || self.requests.closed_elsewhere() {
             return true;
         }
-        let store = self.requests.reserved();
-        if in_time(store.check_head()).await.is_err() {
-            return false;
-        }
+        let store = self.requests.app().reserved();
+        let checked = in_time(store.check_head()).await;
         if store.alarms() != self.nudged.last().alarms {
             return true;
+        }
+        if checked.is_err() {
+            return false;
         }
         match in_time(store.last_change()).await {
             Ok(change) => change != self.memory.head,
@@ -227,10 +259,10 @@ impl Reconciler {
         }
     }
 
-    /// Has the policy's files looked at, and does not wait long for it: what ends meanwhile is closed by the last policy
-    /// that could be read.
+    /// Has the policy's files looked at, and does not wait long for it: what ends meanwhile is closed by the last
+    /// policy that could be read.
     async fn read_policy(&mut self) -> Refreshed {
-        let file = self.requests.policy_shared();
+        let file = self.requests.app().policy_shared();
         let late = self.memory.reading.is_some();
         let reading = self.memory.reading.take();
         let mut reading = reading.unwrap_or_else(|| tokio::task::spawn_blocking(move || file.refresh()));

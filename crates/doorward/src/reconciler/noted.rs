@@ -76,8 +76,8 @@ impl Noted {
     pub fn take_in(&self, seen: &mut Inventory, by: &InstallationId, now: Timestamp) {
         for group in seen.groups.values() {
             let inward = group.rules.iter().filter(|(rule, _)| rule.direction == Direction::In);
-            let ours = inward.filter(|(_, standing)| standing.made_by(by));
-            self.note(&group.id, ours.filter_map(|(_, standing)| standing.id.clone()), now);
+            let ours = inward.filter(|(_, existing)| existing.made_by(by));
+            self.note(&group.id, ours.filter_map(|(_, existing)| existing.id.clone()), now);
         }
         seen.noted = self.ids();
     }

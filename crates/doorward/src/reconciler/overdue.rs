@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward_core::firewall::nftables::Table;
 use doorward_core::firewall::{Because, InstallationId, Mark};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
-use doorward_core::inventory::{Inventory, Peer, Place, RuleIdentity, SecurityGroupId, Seen, StandingRule};
+use doorward_core::inventory::{
+    AccountRegion, ExistingRule, Inventory, Peer, RuleIdentity, SecurityGroupId, Seen,
+};
 use doorward_core::policy::{Enforcement, Firewall, FirewallName, Policy, Target};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +25,7 @@ const GRACE: SignedDuration = SignedDuration::from_secs(5);
 pub(super) struct Looking<'a> {
     pub policy: &'a Policy,
     pub grants: &'a [Grant],
-    pub known: &'a BTreeMap<Place, Known>,
+    pub known: &'a BTreeMap<AccountRegion, Known>,
     pub failing: &'a BTreeMap<FirewallName, String>,
     pub sessions: &'a Sessions,
     pub by: &'a InstallationId,
@@ -50,13 +52,13 @@ impl Looking<'_> {
         }
         let target = self.policy.targets.get(grant.target());
         if may_have_sessions(grant) {
-            let (place, why, sessions) = self.sessions.failing(grant.id())?;
+            let (account_region, why, sessions) = self.sessions.failing(grant.id())?;
             return Some(Overdue {
                 source: None,
-                at: format!("Session Manager in {place}"),
+                at: format!("Session Manager in {account_region}"),
                 seen: !sessions.is_empty(),
                 why: why.to_owned(),
-                fix: end_sessions(place, &sessions),
+                fix: end_sessions(account_region, &sessions),
                 ..overdue(grant, *at)
             });
         }
@@ -65,7 +67,7 @@ impl Looking<'_> {
         let why = || self.failing.get(&firewall.name).cloned();
         let (at_place, seen, why, fix) = match &firewall.kind {
             Enforcement::SecurityGroup { group, at, .. } => {
-                let (seen, gap, rules) = self.standing(grant, target, group, at)?;
+                let (seen, gap, rules) = self.existing(grant, target, group, at)?;
                 let why = why().or(gap).unwrap_or_else(|| "AWS has not answered yet".into());
                 (in_group(group, at), seen, why, revoke(at, group, &rules))
             }
@@ -92,12 +94,12 @@ impl Looking<'_> {
 
     /// The rules of a grant that stand in a group or may stand there, whether they were seen, and why it could not be
     /// read; none when it is known that there are none.
-    fn standing(
+    fn existing(
         &self,
         grant: &Grant,
         target: &Target,
         group: &SecurityGroupId,
-        at: &Place,
+        at: &AccountRegion,
     ) -> Option<(bool, Option<String>, Rules)> {
         let wanted = |rule: &RuleIdentity| self.is_wanted(target, rule);
         let opened = || target.ports.iter().map(|flow| RuleIdentity::admitting(*flow, grant.source()));
@@ -105,18 +107,18 @@ impl Looking<'_> {
         let ids = |inventory: &Inventory| {
             let rules = inventory.groups.get(group).map(|group| &group.rules)?;
             // Where somebody edited the description, what the rule admits says whose it is.
-            let edited = |rule: &RuleIdentity, standing: &StandingRule| {
-                standing.description.parse::<Mark>().is_err() && opened().any(|opened| opened == *rule)
+            let edited = |rule: &RuleIdentity, existing: &ExistingRule| {
+                existing.description.parse::<Mark>().is_err() && opened().any(|opened| opened == *rule)
             };
-            let of_grant = |(rule, standing): &(&RuleIdentity, &StandingRule)| {
-                inventory.made_by(standing, self.by)
-                    && (is_of(standing, grant.id()) || edited(rule, standing))
+            let of_grant = |(rule, existing): &(&RuleIdentity, &ExistingRule)| {
+                inventory.made_by(existing, self.by)
+                    && (is_of(existing, grant.id()) || edited(rule, existing))
             };
             Some(
                 rules
                     .iter()
                     .filter(of_grant)
-                    .map(|(rule, standing)| (rule.clone(), standing.id.clone()))
+                    .map(|(rule, existing)| (rule.clone(), existing.id.clone()))
                     .collect(),
             )
         };
@@ -159,18 +161,19 @@ impl Looking<'_> {
     /// Our rules that have expired by their mark, of grants that are not reported already.
     fn rules_without_grant(&self) -> Vec<Overdue> {
         let known: BTreeSet<&GrantId> = self.grants.iter().map(Grant::id).collect();
-        let mut found: BTreeMap<(GrantId, SecurityGroupId), (Overdue, Place, Rules)> = BTreeMap::new();
-        for (place, at) in self.known {
+        let mut found: BTreeMap<(GrantId, SecurityGroupId), (Overdue, AccountRegion, Rules)> =
+            BTreeMap::new();
+        for (account_region, at) in self.known {
             for (id, group) in &at.inventory.groups {
-                for (rule, standing) in &group.rules {
-                    if !standing.made_by(self.by) {
+                for (rule, existing) in &group.rules {
+                    if !existing.made_by(self.by) {
                         continue;
                     }
                     let Ok(Mark {
                         because: Because::Grant { id: grant, person, target },
                         until: Some(until),
                         ..
-                    }) = standing.description.parse::<Mark>()
+                    }) = existing.description.parse::<Mark>()
                     else {
                         continue;
                     };
@@ -191,7 +194,7 @@ impl Looking<'_> {
                             Peer::Group(_) | Peer::PrefixList(_) => None,
                         },
                         firewall: firewall.map(|firewall| firewall.name.clone()),
-                        at: in_group(id, place),
+                        at: in_group(id, account_region),
                         seen: matches!(at.inventory.group(id), Seen::There(_)),
                         why: why.unwrap_or_else(|| {
                             "it could not be removed; the server's log has the cause".into()
@@ -199,22 +202,22 @@ impl Looking<'_> {
                         fix: String::new(),
                     };
                     let entry = found.entry((grant.clone(), id.clone()));
-                    let (.., rules) = entry.or_insert_with(|| (one(), place.clone(), Vec::new()));
-                    rules.push((rule.clone(), standing.id.clone()));
+                    let (.., rules) = entry.or_insert_with(|| (one(), account_region.clone(), Vec::new()));
+                    rules.push((rule.clone(), existing.id.clone()));
                 }
             }
         }
-        let closed =
-            |((_, group), (overdue, place, rules)): ((_, SecurityGroupId), (Overdue, Place, Rules))| {
-                Overdue { fix: revoke(&place, &group, &rules), ..overdue }
-            };
+        let closed = |((_, group), (overdue, account_region, rules)): (
+            (_, SecurityGroupId),
+            (Overdue, AccountRegion, Rules),
+        )| { Overdue { fix: revoke(&account_region, &group, &rules), ..overdue } };
         found.into_iter().map(closed).collect()
     }
 }
 
-fn is_of(standing: &StandingRule, grant: &GrantId) -> bool {
+fn is_of(existing: &ExistingRule, grant: &GrantId) -> bool {
     matches!(
-        standing.description.parse::<Mark>(),
+        existing.description.parse::<Mark>(),
         Ok(Mark { because: Because::Grant { id, .. }, .. }) if id == *grant
     )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use doorward_core::policy::{Enforcement, FirewallName, Policy};
 use jiff::Timestamp;
 
@@ -14,6 +14,7 @@ use super::Reconciler;
 use super::desired::{DesiredGroup, desired_groups};
 use super::groups::{self, Done, Known, Newest, Work};
 use super::since::Read;
+use crate::cloud;
 use crate::firewall::Tables;
 use crate::overdue::may_have_sessions;
 use crate::policy_file::Loaded;
@@ -24,15 +25,20 @@ impl Reconciler {
     /// place in AWS.
     pub(super) async fn begin(&mut self) {
         let covers = self.nudged.count();
-        let clock = self.requests.clock().clone();
+        let clock = self.requests.app().clock().clone();
         let (now, uptime) = (clock.now(), clock.uptime());
         let mut events = Vec::new();
         let loaded = self.refresh(now, &mut events).await;
+        self.record(Vec::new()).await;
 
         // Before the grants are read: what is written after that is a change to be looked at.
-        let deadlines = &self.memory.deadlines;
-        let outlived = |grant: &Grant| deadlines.passed(grant, uptime);
-        let asked = match in_time(self.requests.reserved().last_change()).await {
+        let is_behind = self.is_clock_behind(now);
+        let (deadlines, over) = (&self.memory.deadlines, &self.memory.over_at_start);
+        let outlived = |grant: &Grant| {
+            let is_over = over.as_ref().map_or(is_behind, |over| over.contains(grant.id()));
+            is_over || deadlines.passed(grant, uptime)
+        };
+        let asked = match in_time(self.requests.app().reserved().last_change()).await {
             Ok(head) => {
                 self.memory.head = head;
                 in_time(self.requests.end_expired(&loaded, now, outlived)).await
@@ -41,7 +47,11 @@ impl Reconciler {
         };
         let answered = asked.is_ok();
         match asked {
-            Ok(grants) => self.memory.grants = grants,
+            Ok(grants) => {
+                let over = grants.iter().filter(|_| is_behind).map(|grant| grant.id().clone());
+                self.memory.over_at_start.get_or_insert_with(|| over.collect());
+                self.memory.grants = grants;
+            }
             // Without the store, what was last known still ends when its time is up.
             Err(error) => {
                 tracing::error!(%error, "could not read the grants, keeping the known ones until they expire");
@@ -72,7 +82,7 @@ impl Reconciler {
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
         // This machine's own firewalls do not wait for a cloud that answers slowly, nor does anything for its `nft`.
-        let by = self.requests.reserved().installation().clone();
+        let by = self.requests.app().reserved().installation().clone();
         let tables = self.local.tables(&loaded.policy, &wanted, &by);
         let (of_tables, local_settles): (Vec<_>, Vec<_>) = local_settles
             .into_iter()
@@ -94,7 +104,7 @@ impl Reconciler {
         self.report(outcomes, covers, now, events).await;
 
         let mistakes = self.memory.mistakes.clone();
-        let alarms = self.requests.reserved().alarms();
+        let alarms = self.requests.app().reserved().alarms();
         self.nudged.change(|status| {
             status.alarms = alarms;
             status.covers = covers;
@@ -105,6 +115,19 @@ impl Reconciler {
         self.report_overdue();
     }
 
+    /// Whether the clock was behind the audit log at the start, so that nothing tells what has expired since: in the first pass
+    /// all that was open ends then.
+    fn is_clock_behind(&self, now: Timestamp) -> bool {
+        let store = self.requests.app().reserved();
+        let behind = store.clock_is_behind(now).filter(|_| self.memory.over_at_start.is_none());
+        if let Some(behind) = behind {
+            tracing::error!(
+                "the clock of this machine is {behind:#} behind the last entry of the audit log, ending every grant that was open"
+            );
+        }
+        behind.is_some()
+    }
+
     /// A task for this machine's tables; while one is at work, another is sent out after it.
     fn bring_tables(&mut self, tables: Tables, settles: Vec<(FirewallName, GrantId)>, covers: u64) {
         self.memory.tables_again = self.memory.tables_busy && !tables.is_empty();
@@ -112,31 +135,31 @@ impl Reconciler {
             return;
         }
         self.memory.tables_busy = true;
-        let clock = self.requests.clock().clone();
+        let clock = self.requests.app().clock().clone();
         self.work.spawn(async move {
             let outcomes = tables.bring(clock.now()).await;
             Done::Tables { covers, outcomes, settles }
         });
     }
 
-    /// A task for each place. One that is busy is brought again when its task has ended; only what is over is
-    /// closed meanwhile.
+    /// A task for each account and Region. One that is busy is brought again when its task has ended; only what is over
+    /// is closed meanwhile.
     fn send_out(&mut self, desired_groups: Vec<DesiredGroup>, covers: u64) {
-        let mut places: BTreeMap<Place, Vec<DesiredGroup>> = BTreeMap::new();
+        let mut account_regions: BTreeMap<AccountRegion, Vec<DesiredGroup>> = BTreeMap::new();
         for desired in desired_groups {
-            places.entry(desired.place.clone()).or_default().push(desired);
+            account_regions.entry(desired.account_region.clone()).or_default().push(desired);
         }
-        self.memory.known.retain(|place, _| places.contains_key(place));
+        self.memory.known.retain(|account_region, _| account_regions.contains_key(account_region));
         self.memory.again.clear();
-        let by = self.requests.reserved().installation().clone();
+        let by = self.requests.app().reserved().installation().clone();
         let grants = self.memory.grants.iter().map(|grant| grant.id().clone()).collect();
-        let read = Read { store: self.requests.reserved().clone(), grants: Arc::new(grants) };
+        let read = Read { store: self.requests.app().reserved().clone(), grants: Arc::new(grants) };
         let before = self.memory.known.len();
-        for (place, desired_groups) in places {
+        for (account_region, desired_groups) in account_regions {
             let cloud = self.cloud.clone();
-            let known = self.memory.known.entry(place.clone()).or_insert_with(|| Known {
+            let known = self.memory.known.entry(account_region.clone()).or_insert_with(|| Known {
                 inventory: Arc::new(Known::unasked(
-                    &place,
+                    &account_region,
                     desired_groups.iter().map(|desired| desired.group.clone()).collect(),
                 )),
                 clean: BTreeSet::new(),
@@ -144,26 +167,25 @@ impl Reconciler {
                 closed: BTreeMap::new(),
             });
             known.newest.set(&desired_groups);
-            if self.memory.busy.contains(&place) {
+            if self.memory.busy.contains(&account_region) {
                 for desired in desired_groups {
-                    let rules = groups::expired_rules(&known.inventory, &desired, &by);
+                    let mut rules = groups::expired_rules(&known.inventory, &desired, &by);
+                    // Another pass need not send the same once more. The rules count as existing until AWS confirms.
+                    let at = (account_region.clone(), desired.group.clone());
+                    let revoking = self.memory.revoking.entry(at).or_default();
+                    rules.retain(|(rule, _)| revoking.insert(rule.clone()));
                     if !rules.is_empty() {
-                        // Until the task that has begun tells otherwise; another pass need not close it again.
-                        let inventory = Arc::make_mut(&mut known.inventory);
-                        if let Some(group) = inventory.groups.get_mut(&desired.group) {
-                            group.rules.retain(|rule, _| !rules.iter().any(|(over, _)| over == rule));
-                        }
-                        self.work.spawn(groups::close(cloud.clone(), place.clone(), desired, rules));
+                        self.work.spawn(groups::close(cloud.clone(), account_region.clone(), desired, rules));
                     }
                 }
-                self.memory.again.insert(place);
+                self.memory.again.insert(account_region);
                 continue;
             }
-            self.memory.busy.insert(place.clone());
+            self.memory.busy.insert(account_region.clone());
             let work = Work {
                 cloud,
-                clock: self.requests.clock().clone(),
-                place,
+                clock: self.requests.app().clock().clone(),
+                account_region,
                 covers,
                 by: by.clone(),
                 desired_groups,
@@ -183,7 +205,7 @@ impl Reconciler {
         // Its result is read below: another process may have received it first.
         self.read_policy().await;
         let mut note = |what| events.push(Event::new(now, Who::Doorward, what));
-        let file = self.requests.policy_file();
+        let file = self.requests.app().policy_file();
         let mistakes: Vec<String> = file.mistakes().iter().map(ToString::to_string).collect();
         if mistakes != self.memory.mistakes && !mistakes.is_empty() {
             note(What::PolicyUnreadable { mistakes: mistakes.len() });
@@ -196,10 +218,10 @@ impl Reconciler {
         }
         let mended = mistakes.is_empty() && !self.memory.mistakes.is_empty();
         self.memory.mistakes = mistakes;
-        let loaded = self.requests.loaded();
+        let loaded = self.requests.app().loaded();
         if mended && self.memory.digest.as_ref() == Some(&loaded.digest) {
-            // The files are again what was in force all the time, so the audit log has nothing to tell; the last word of
-            // the log is not the mistake.
+            // The files are again what was in force all the time, so the audit log has nothing to tell; the last word
+            // of the log is not the mistake.
             let digest = loaded.digest.as_str();
             tracing::info!(digest, "policy read");
         }
@@ -210,6 +232,13 @@ impl Reconciler {
                 tracing::warn!("{mistake}");
             }
             self.memory.digest = Some(loaded.digest.clone());
+            let places = cloud::groups(loaded.policy.firewalls.values()).len();
+            let reserved_for = self.reserved_for;
+            if places > reserved_for {
+                tracing::error!(
+                    "the policy has {places} accounts and Regions, and file descriptors are reserved for {reserved_for} since the start: restart the server"
+                );
+            }
         }
         loaded
     }

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use doorward_aws::Error;
-use doorward_core::inventory::{Place, SecurityGroupId};
+use doorward_core::inventory::{AccountRegion, SecurityGroupId};
 use doorward_core::policy::{Enforcement, Policy, Transport};
-use doorward_core::session::place;
+use doorward_core::session::account_region;
 
 use crate::cloud::Cloud;
 use crate::status::Irrevocable;
@@ -28,8 +28,8 @@ pub(super) fn irrevocable(what: String, error: &Error) -> Irrevocable {
     Irrevocable { what, why: error.to_string(), fix }
 }
 
-/// What is tried: the groups of the policy, and the places of its sessions.
-type Wanted = (BTreeSet<(Place, SecurityGroupId)>, BTreeSet<Place>);
+/// What is tried: the groups of the policy, and the accounts and Regions of its sessions.
+type Wanted = (BTreeSet<(AccountRegion, SecurityGroupId)>, BTreeSet<AccountRegion>);
 
 /// What is known of the permissions.
 #[derive(Debug, Default)]
@@ -55,8 +55,9 @@ fn wanted(policy: &Policy) -> Wanted {
     });
     let transports: BTreeSet<Transport> =
         policy.targets.values().flat_map(|target| target.transports.iter().copied()).collect();
-    let places = transports.into_iter().filter_map(|transport| place(policy, transport)).cloned();
-    (groups.collect(), places.collect())
+    let account_regions =
+        transports.into_iter().filter_map(|transport| account_region(policy, transport)).cloned();
+    (groups.collect(), account_regions.collect())
 }
 
 impl Permissions {
@@ -104,16 +105,16 @@ pub(super) async fn try_all(cloud: Cloud, wanted: Wanted) -> Tried {
             lacking.push(irrevocable(what, &error));
         }
     };
-    for (place, group) in &wanted.0 {
-        note(format!("rules of {group} in {place}"), cloud.may_revoke(place, group).await);
+    for (account_region, group) in &wanted.0 {
+        note(format!("rules of {group} in {account_region}"), cloud.may_revoke(account_region, group).await);
     }
-    for place in &wanted.1 {
-        let listed = cloud.open_sessions(place).await.map(drop);
+    for account_region in &wanted.1 {
+        let listed = cloud.open_sessions(account_region).await.map(drop);
         let ended = match listed {
-            Ok(()) => cloud.end_session(place, NO_SESSION).await,
+            Ok(()) => cloud.end_session(account_region, NO_SESSION).await,
             Err(error) => Err(error),
         };
-        note(format!("sessions in {place}"), ended);
+        note(format!("sessions in {account_region}"), ended);
     }
     Tried { wanted, lacking }
 }

@@ -15,12 +15,12 @@ impl Reconciler {
     ///
     /// They are remembered here, too: who deletes a row meanwhile has no group forgotten that was not seen empty.
     pub(super) async fn remembered(&mut self, policy: &Policy) -> Vec<Remembered> {
-        let store = self.requests.reserved().clone();
-        let now = self.requests.clock().now();
-        let known = match in_time(store.doors(now)).await {
+        let store = self.requests.app().reserved().clone();
+        let now = self.requests.app().clock().now();
+        let known = match in_time(store.remembered_groups(now)).await {
             Ok(kept) => {
-                let read = |places: &[String]| -> BTreeSet<Remembered> {
-                    places.iter().filter_map(|place| serde_json::from_str(place).ok()).collect()
+                let read = |texts: &[String]| -> BTreeSet<Remembered> {
+                    texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
                 };
                 // Looking where somebody else says takes away nothing but our own rules.
                 self.memory.remembered.extend(read(&kept.forged).into_iter().chain(read(&kept.missing)));
@@ -29,7 +29,7 @@ impl Reconciler {
                 {
                     tracing::error!(%error, "could not repair the list of firewalls in the store");
                 }
-                Some(read(&kept.places))
+                Some(read(&kept.groups))
             }
             Err(error) => {
                 tracing::error!(%error, "could not read the security groups that the policy no longer lists");
@@ -37,24 +37,25 @@ impl Reconciler {
             }
         };
         let mut current = BTreeSet::new();
-        for (firewall, place) in Remembered::all(policy) {
-            if known.as_ref().is_some_and(|known| !known.contains(&place)) {
-                let text = serde_json::to_string(&place).unwrap_or_default();
-                if let Err(error) = in_time(store.keep_door(&text, firewall.as_str(), now)).await {
+        for (firewall, group) in Remembered::all(policy) {
+            if known.as_ref().is_some_and(|known| !known.contains(&group)) {
+                let text = serde_json::to_string(&group).unwrap_or_default();
+                if let Err(error) = in_time(store.remember_group(&text, firewall.as_str(), now)).await {
                     tracing::error!(%error, %firewall, "could not store a firewall");
                 }
             }
-            current.insert(place);
+            current.insert(group);
         }
         self.memory.remembered.extend(known.into_iter().flatten());
         self.memory.remembered.extend(current.iter().cloned());
         self.memory.remembered.difference(&current).cloned().collect()
     }
 
-    pub(super) async fn forget(&mut self, place: &Remembered) {
-        self.memory.remembered.remove(place);
-        let (text, now) = (serde_json::to_string(place).unwrap_or_default(), self.requests.clock().now());
-        if let Err(error) = in_time(self.requests.reserved().forget_door(&text, now)).await {
+    pub(super) async fn forget(&mut self, group: &Remembered) {
+        self.memory.remembered.remove(group);
+        let (text, now) =
+            (serde_json::to_string(group).unwrap_or_default(), self.requests.app().clock().now());
+        if let Err(error) = in_time(self.requests.app().reserved().forget_group(&text, now)).await {
             tracing::error!(%error, "could not remove an empty security group from the store");
         }
     }
@@ -64,7 +65,7 @@ impl Reconciler {
         if grants.is_empty() {
             return;
         }
-        if let Err(error) = in_time(self.requests.reserved().settle(&grants)).await {
+        if let Err(error) = in_time(self.requests.app().reserved().settle(&grants)).await {
             tracing::error!(%error, "could not mark grants as settled, will retry in the next pass");
             return;
         }

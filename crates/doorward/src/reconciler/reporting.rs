@@ -12,8 +12,11 @@ use super::overdue::Looking;
 use super::{REPORTS_OVERDUE_EVERY, Reconciler};
 use crate::firewall::Outcome;
 use crate::overdue::Overdue;
-use crate::status::Standing;
+use crate::status::SyncState;
 use crate::store::in_time;
+
+/// How many events are kept until they can be recorded.
+const UNRECORDED: usize = 2000;
 
 impl Reconciler {
     /// Records what was done, and shows it: a failure when it begins and when it ends, not at each pass.
@@ -25,7 +28,7 @@ impl Reconciler {
         mut events: Vec<Event>,
     ) {
         let mut note = |what| events.push(Event::new(now, Who::Doorward, what));
-        let mut standings = Vec::new();
+        let mut sync_states = Vec::new();
         let mut cut = 0;
         for (firewall, outcome) in outcomes {
             cut += outcome.cut;
@@ -39,22 +42,22 @@ impl Reconciler {
                 let (rules, cut) = (outcome.removed, outcome.cut);
                 note(What::RulesRemoved { firewall: firewall.clone(), rules, cut });
             }
-            let standing = match outcome.failed {
+            let sync_state = match outcome.failed {
                 Some(why) => {
                     if self.memory.failing.insert(firewall.clone(), why.clone()).as_ref() != Some(&why) {
                         tracing::warn!(%firewall, %why, "firewall out of sync");
                         note(What::FirewallFailed { firewall: firewall.clone(), why: why.clone() });
                     }
-                    Standing::Failing { why }
+                    SyncState::Failing { why }
                 }
                 None => {
                     if self.memory.failing.remove(&firewall).is_some() {
                         note(What::FirewallRecovered { firewall: firewall.clone() });
                     }
-                    Standing::InSync
+                    SyncState::InSync
                 }
             };
-            standings.push((firewall, standing));
+            sync_states.push((firewall, sync_state));
         }
         self.memory.tries =
             if self.memory.failing.is_empty() { 0 } else { self.memory.tries.saturating_add(1) };
@@ -62,21 +65,30 @@ impl Reconciler {
         self.record(events).await;
         self.nudged.change(|status| {
             status.cut += cut;
-            for (firewall, standing) in standings {
-                status.firewalls.insert(firewall, (covers, standing));
+            for (firewall, sync_state) in sync_states {
+                status.firewalls.insert(firewall, (covers, sync_state));
             }
         });
     }
 
+    /// Records events, after those that could not be recorded before. What cannot be now is tried again with the next pass.
     pub(super) async fn record(&mut self, events: Vec<Event>) {
-        if let Err(error) = in_time(self.requests.record_first(events)).await {
-            tracing::error!(%error, "could not record firewall changes");
+        self.memory.unrecorded.extend(events);
+        if self.memory.unrecorded.is_empty() {
+            return;
         }
+        let Err(error) = in_time(self.requests.record_first(self.memory.unrecorded.clone())).await else {
+            self.memory.unrecorded.clear();
+            return;
+        };
+        let excess = self.memory.unrecorded.len().saturating_sub(UNRECORDED);
+        self.memory.unrecorded.drain(..excess);
+        tracing::error!(%error, lost = excess, "could not record firewall changes, will retry");
     }
 
     /// Reports expired grants that are not revoked, also in the log: at once, then every minute.
     pub(super) fn report_overdue(&mut self) {
-        let (clock, loaded) = (self.requests.clock(), self.requests.loaded());
+        let (clock, loaded) = (self.requests.app().clock(), self.requests.app().loaded());
         let (now, uptime) = (clock.now(), clock.uptime());
         let memory = &self.memory;
         let looking = Looking {
@@ -85,7 +97,7 @@ impl Reconciler {
             known: &memory.known,
             failing: &memory.failing,
             sessions: &memory.sessions,
-            by: self.requests.reserved().installation(),
+            by: self.requests.app().reserved().installation(),
             now,
         };
         let overdue = looking.overdue();

@@ -10,9 +10,9 @@ use std::time::Duration;
 use doorward_aws::Error;
 use doorward_core::audit::What;
 use doorward_core::grant::{Grant, GrantId, Life};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use doorward_core::policy::{Policy, Transport};
-use doorward_core::session::{OpenSession, outlived, place};
+use doorward_core::session::{OpenSession, account_region, outlived};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
@@ -25,23 +25,24 @@ const LINGERS: SignedDuration = SignedDuration::from_secs(60);
 /// How long it is tried where AWS refuses. Session Manager itself ends what is idle for an hour at most.
 const GIVES_UP: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a place is not looked at again, whatever wakes the reconciler, unless another grant has ended.
+/// How long an account and Region is not looked at again, whatever wakes the reconciler, unless another grant has
+/// ended.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// How many sessions of a place are ended at once; Session Manager allows few calls a second.
+/// How many sessions of an account and Region are ended at once; Session Manager allows few calls a second.
 const AT_ONCE: usize = 4;
 
 /// The known state of the sessions of grants with a transport.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// Where they may be: as the policy said while the grant was open.
-    places: BTreeMap<GrantId, BTreeSet<Place>>,
+    account_regions: BTreeMap<GrantId, BTreeSet<AccountRegion>>,
     /// The end of each ended grant, as stored, and how long before which uptime it ended.
     ended: BTreeMap<GrantId, (Timestamp, SignedDuration, Duration)>,
-    at: BTreeMap<Place, At>,
+    at: BTreeMap<AccountRegion, At>,
 }
 
-/// A place in which sessions are looked for.
+/// An account and Region in which sessions are looked for.
 #[derive(Debug, Default)]
 struct At {
     /// A task is looking.
@@ -73,37 +74,37 @@ impl Sessions {
         over: &[Grant],
         now: Timestamp,
         uptime: Duration,
-    ) -> Vec<(Place, Vec<Grant>)> {
+    ) -> Vec<(AccountRegion, Vec<Grant>)> {
         self.note_ends(over, now, uptime);
-        let mut before = std::mem::take(&mut self.places);
+        let mut before = std::mem::take(&mut self.account_regions);
         for grant in live {
-            let mut places = before.remove(grant.id()).unwrap_or_default();
-            places.extend(place(policy, grant.transport()).cloned());
-            self.places.insert(grant.id().clone(), places);
+            let mut account_regions = before.remove(grant.id()).unwrap_or_default();
+            account_regions.extend(account_region(policy, grant.transport()).cloned());
+            self.account_regions.insert(grant.id().clone(), account_regions);
         }
-        let mut wanted: BTreeMap<Place, Vec<Grant>> = BTreeMap::new();
+        let mut wanted: BTreeMap<AccountRegion, Vec<Grant>> = BTreeMap::new();
         for grant in over {
-            let now = || place(policy, grant.transport()).cloned().into_iter().collect();
-            let places = before.remove(grant.id()).unwrap_or_else(now);
-            for place in &places {
-                if !self.at.get(place).is_some_and(|at| at.clear.contains(grant.id())) {
-                    wanted.entry(place.clone()).or_default().push(grant.clone());
+            let now = || account_region(policy, grant.transport()).cloned().into_iter().collect();
+            let account_regions = before.remove(grant.id()).unwrap_or_else(now);
+            for account_region in &account_regions {
+                if !self.at.get(account_region).is_some_and(|at| at.clear.contains(grant.id())) {
+                    wanted.entry(account_region.clone()).or_default().push(grant.clone());
                 }
             }
-            self.places.insert(grant.id().clone(), places);
+            self.account_regions.insert(grant.id().clone(), account_regions);
         }
-        let named: BTreeSet<&Place> =
-            over.iter().filter_map(|grant| self.places.get(grant.id())).flatten().collect();
-        self.at.retain(|place, at| at.busy || named.contains(place));
-        for (place, at) in &mut self.at {
+        let named: BTreeSet<&AccountRegion> =
+            over.iter().filter_map(|grant| self.account_regions.get(grant.id())).flatten().collect();
+        self.at.retain(|account_region, at| at.busy || named.contains(account_region));
+        for (account_region, at) in &mut self.at {
             at.behind = false;
-            if !at.busy && !wanted.contains_key(place) {
+            if !at.busy && !wanted.contains_key(account_region) {
                 // Nothing is left to be tried there, and nobody waits for it.
                 at.failing = None;
             }
         }
-        wanted.retain(|place, grants| {
-            let at = self.at.entry(place.clone()).or_default();
+        wanted.retain(|account_region, grants| {
+            let at = self.at.entry(account_region.clone()).or_default();
             let is_new = grants.iter().any(|grant| !at.looked_for.contains(grant.id()));
             at.behind = at.busy && is_new;
             let begins = !at.busy && (is_new || uptime >= at.next);
@@ -116,7 +117,8 @@ impl Sessions {
         wanted.into_iter().collect()
     }
 
-    /// Notes for how long each grant has been over when it is first seen; from then on the clock counts that cannot be set.
+    /// Notes for how long each grant has been over when it is first seen; from then on the clock counts that cannot be
+    /// set.
     fn note_ends(&mut self, over: &[Grant], now: Timestamp, uptime: Duration) {
         let before = std::mem::take(&mut self.ended);
         for grant in over {
@@ -147,19 +149,19 @@ impl Sessions {
     /// Ended grants that need nothing more: they have no session left, or it was tried for long enough.
     pub(super) fn settled(&self, over: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let is_settled = |grant: &&Grant| {
-            let Some(places) = self.places.get(grant.id()) else { return false };
+            let Some(account_regions) = self.account_regions.get(grant.id()) else { return false };
             let is_clear = |at: &At| at.clear.contains(grant.id());
             let was_tried = |at: &At| !at.busy && at.looked_for.contains(grant.id());
             let is_old = self.since(grant, now, uptime).is_some_and(|since| since >= GIVES_UP);
             let enough = |at: &At| is_clear(at) || is_old && was_tried(at);
-            places.iter().all(|place| self.at.get(place).is_some_and(enough))
+            account_regions.iter().all(|account_region| self.at.get(account_region).is_some_and(enough))
         };
         over.iter().filter(is_settled).map(|grant| grant.id().clone()).collect()
     }
 
     /// Processes the result of a poll and returns the events to record.
     pub(super) fn take(&mut self, looked: Looked, uptime: Duration) -> Vec<What> {
-        let at = self.at.entry(looked.place.clone()).or_default();
+        let at = self.at.entry(looked.account_region.clone()).or_default();
         at.busy = false;
         at.clear.extend(looked.clear);
         at.left = looked.left;
@@ -172,14 +174,14 @@ impl Sessions {
                 events.push(What::SessionEnded { grant, transport, session, target });
             }
         }
-        let place = looked.place.to_string();
+        let account_region = looked.account_region.to_string();
         match looked.failed {
             Some(error) => {
                 let why = error.to_string();
                 if at.failing.as_ref() != Some(&why) {
                     let hint = error.hint().unwrap_or("Doorward retries for a day");
                     tracing::warn!(%why, hint, "sessions of ended grants may still be open");
-                    events.push(What::SessionsFailed { place, why: why.clone() });
+                    events.push(What::SessionsFailed { account_region, why: why.clone() });
                 }
                 at.failing = Some(why);
                 at.tries = at.tries.saturating_add(1);
@@ -187,7 +189,7 @@ impl Sessions {
             }
             None => {
                 if at.failing.take().is_some() {
-                    events.push(What::SessionsRecovered { place });
+                    events.push(What::SessionsRecovered { account_region });
                 }
                 at.tries = 0;
                 at.next = uptime.saturating_add(RESTS);
@@ -196,13 +198,13 @@ impl Sessions {
         events
     }
 
-    /// Where sessions of a grant that is over could not be looked for or not be ended: the place, why, and those
-    /// sessions that are known.
-    pub(super) fn failing(&self, grant: &GrantId) -> Option<(&Place, &str, Vec<String>)> {
-        self.places.get(grant)?.iter().find_map(|place| {
-            let at = self.at.get(place).filter(|at| !at.clear.contains(grant))?;
+    /// Where sessions of a grant that is over could not be looked for or not be ended: the account and Region, why, and
+    /// those sessions that are known.
+    pub(super) fn failing(&self, grant: &GrantId) -> Option<(&AccountRegion, &str, Vec<String>)> {
+        self.account_regions.get(grant)?.iter().find_map(|account_region| {
+            let at = self.at.get(account_region).filter(|at| !at.clear.contains(grant))?;
             let left = at.left.iter().filter(|(_, of)| of == grant).map(|(session, _)| session.clone());
-            Some((place, at.failing.as_deref()?, left.collect()))
+            Some((account_region, at.failing.as_deref()?, left.collect()))
         })
     }
 
@@ -229,7 +231,7 @@ impl Sessions {
 /// What one look found and did.
 #[derive(Debug)]
 pub(super) struct Looked {
-    place: Place,
+    account_region: AccountRegion,
     /// Sessions that were ended, each with its grant.
     ended: Vec<(OpenSession, GrantId, Transport)>,
     /// Grants without any session left.
@@ -244,16 +246,16 @@ pub(super) struct Looked {
 /// session is listed by now, and no new one can be started.
 pub(super) async fn look(
     cloud: Cloud,
-    place: Place,
+    account_region: AccountRegion,
     grants: Vec<Grant>,
     lingered: BTreeSet<GrantId>,
     now: Timestamp,
 ) -> Looked {
-    let open = match cloud.open_sessions(&place).await {
+    let open = match cloud.open_sessions(&account_region).await {
         Ok(open) => open,
         Err(error) => {
             let (ended, left) = (Vec::new(), Vec::new());
-            return Looked { place, ended, clear: BTreeSet::new(), left, failed: Some(error) };
+            return Looked { account_region, ended, clear: BTreeSet::new(), left, failed: Some(error) };
         }
     };
     let found = outlived(&open, &grants, now);
@@ -266,10 +268,10 @@ pub(super) async fn look(
         if running.len() >= AT_ONCE {
             results.extend(running.join_next().await.and_then(Result::ok));
         }
-        let (cloud, place, session) = (cloud.clone(), place.clone(), session.clone());
+        let (cloud, account_region, session) = (cloud.clone(), account_region.clone(), session.clone());
         let (grant, transport) = (grant.id().clone(), grant.transport());
         running.spawn(async move {
-            let done = cloud.end_session(&place, &session.id).await;
+            let done = cloud.end_session(&account_region, &session.id).await;
             let left = (session.id.clone(), grant.clone());
             (number, done.map(|()| (session, grant, transport)).map_err(|error| (error, left)))
         });
@@ -278,7 +280,7 @@ pub(super) async fn look(
         results.extend(result.ok());
     }
     results.sort_by_key(|(number, _)| *number);
-    let mut looked = Looked { place, ended: Vec::new(), clear, left: Vec::new(), failed: None };
+    let mut looked = Looked { account_region, ended: Vec::new(), clear, left: Vec::new(), failed: None };
     for (_, result) in results {
         match result {
             Ok(ended) => looked.ended.push(ended),

@@ -43,8 +43,8 @@ impl Read {
     }
 
     async fn is_newer(&self, rule: &RuleIdentity, group: &SecurityGroup, now: Timestamp) -> bool {
-        let standing = group.rules.get(rule).map(|standing| standing.ownership());
-        let Some(Ownership::Marked(mark) | Ownership::MarkOnly(mark)) = standing else {
+        let existing = group.rules.get(rule).map(|existing| existing.ownership());
+        let Some(Ownership::Marked(mark) | Ownership::MarkOnly(mark)) = existing else {
             return false;
         };
         let Because::Grant { id, .. } = &mark.because else { return false };

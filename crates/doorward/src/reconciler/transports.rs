@@ -26,13 +26,13 @@ impl Reconciler {
         uptime: Duration,
     ) -> BTreeSet<GrantId> {
         let (live, over) = self.with_sessions(now, uptime);
-        for (place, grants) in self.memory.sessions.due(policy, &live, &over, now, uptime) {
+        for (account_region, grants) in self.memory.sessions.due(policy, &live, &over, now, uptime) {
             let can_start = |grant: &&Grant| self.memory.credentials.can_start(grant, now, uptime);
             let startable: BTreeSet<GrantId> =
                 grants.iter().filter(can_start).map(|grant| grant.id().clone()).collect();
             let lingered = self.memory.sessions.lingered(&grants, now, uptime);
             let lingered = lingered.difference(&startable).cloned().collect();
-            let looked = look(self.cloud.clone(), place, grants, lingered, now);
+            let looked = look(self.cloud.clone(), account_region, grants, lingered, now);
             self.work.spawn(async move { Done::Looked(Box::new(looked.await)) });
         }
         self.settled(&over, now, uptime)
@@ -59,7 +59,7 @@ impl Reconciler {
         let (live, over) = self.with_sessions(now, uptime);
         let unknown = self.memory.credentials.note(policy, &live, &over, now, uptime);
         for grant in unknown.into_iter().filter(|_| answers) {
-            match in_time(self.requests.reserved().vended_until(&grant)).await {
+            match in_time(self.requests.app().reserved().vended_until(&grant)).await {
                 Ok(until) => self.memory.credentials.learn(grant, until),
                 Err(error) => {
                     tracing::error!(%error, %grant, "could not read whether credentials were vended");
@@ -67,7 +67,7 @@ impl Reconciler {
                 }
             }
         }
-        let name = revoked_name(self.requests.reserved().installation());
+        let name = revoked_name(self.requests.app().reserved().installation());
         for denial in self.memory.credentials.due(policy, &over, now, uptime) {
             let denied = deny(self.cloud.clone(), name.clone(), denial, now);
             self.work.spawn(async move { Done::Denied(Box::new(denied.await)) });

@@ -64,8 +64,10 @@ struct Inner {
     known: BTreeMap<GrantId, Grant>,
     /// Whether a task is recording.
     recording: bool,
-    /// When the file was last seen written.
-    file: Option<SystemTime>,
+    /// When the file was last written, as it was read; none where it has to be read.
+    file: Option<Option<SystemTime>>,
+    /// Whether the log says that it could not be read.
+    unreadable: bool,
 }
 
 /// What was decided and is not recorded.
@@ -113,13 +115,16 @@ impl Closes {
     /// Takes in what another process, or an earlier one, has decided; whether there was anything new.
     pub fn read_file(&self) -> bool {
         let changed = self.store.ends_changed();
-        if std::mem::replace(&mut self.inner().file, changed) == changed {
+        if self.inner().file == Some(changed) {
             return false;
         }
         let kept = match self.store.kept_ends() {
             Ok(kept) => kept,
+            // It is read once more the next time.
             Err(error) => {
-                tracing::error!(%error, "could not read the ended grants that are not recorded yet");
+                if !std::mem::replace(&mut self.inner().unreadable, true) {
+                    tracing::error!(%error, "could not read the ended grants that are not recorded yet, will retry");
+                }
                 return false;
             }
         };
@@ -130,6 +135,7 @@ impl Closes {
             );
         }
         let mut inner = self.inner();
+        (inner.file, inner.unreadable) = (Some(changed), false);
         let before = inner.decided.len();
         for end in kept.ends {
             let Some(of) = end.of() else { continue };
@@ -285,9 +291,11 @@ impl Closes {
 
     async fn record_grant(&self, id: &GrantId, event: Event, how: Ending) -> Result<(), store::Error> {
         for _ in 0..TRIES {
+            let mut how = how.clone();
             let changes = match self.store.grant(id).await? {
                 Some(grant) if grant.ended() => return Ok(()),
                 Some(grant) => {
+                    how = how.of(&grant);
                     let after = grant.end(how.clone(), event.at);
                     vec![Change { before: Some(grant), after }]
                 }
@@ -300,7 +308,8 @@ impl Closes {
                 None => return Ok(()),
             };
             // The log has the time of each entry; the grant has the time of its end.
-            let event = Event { at: self.clock.now(), ..event.clone() };
+            let what = What::Ended { grant: id.clone(), how };
+            let event = Event { at: self.clock.now(), what, ..event.clone() };
             match self.store.commit(&changes, vec![event]).await {
                 Err(store::Error::Conflict) => {}
                 done => return done.map(drop),
@@ -336,7 +345,9 @@ impl Closes {
     async fn drop_kept(&self, of: EndOf) {
         let store = self.store.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.drop_end(&of)).await {
-            tracing::error!(%error, "could not remove a recorded end from the file of unrecorded ends");
+            tracing::error!(%error, "could not remove a recorded end from the file of unrecorded ends, will retry");
+            // Read again it is found recorded, and removed.
+            self.inner().file = None;
         }
     }
 

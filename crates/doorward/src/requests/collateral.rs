@@ -11,6 +11,7 @@ use doorward_core::reach::{self, Reachability, with_grant};
 use serde::{Deserialize, Serialize};
 
 use super::Requests;
+use crate::few_threads::NotRead;
 
 /// A resource that a grant makes reachable in addition to its target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,15 +31,14 @@ const WAITS: Duration = Duration::from_secs(5);
 impl Requests {
     /// The collateral access of a grant, or why it is unknown. Nothing if the policy names no recorded account.
     pub async fn collateral(&self, grant: &Grant) -> Result<Vec<Collateral>, String> {
-        let policy = Arc::clone(&self.loaded().policy);
+        let policy = Arc::clone(&self.app.loaded().policy);
         let Some(folder) = policy.inventory.clone() else { return Ok(Vec::new()) };
         let grant = grant.clone();
-        let looking = tokio::task::spawn_blocking(move || collateral(Path::new(&folder), &policy, &grant));
-        match tokio::time::timeout(WAITS, looking).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) => Err("the analysis failed unexpectedly".into()),
-            Err(_) => Err(format!("the analysis took longer than {} s", WAITS.as_secs())),
-        }
+        let found = self.recorded.read(WAITS, move || collateral(Path::new(&folder), &policy, &grant)).await;
+        found.map_err(|unread| match unread {
+            NotRead::BrokeOff => "the analysis failed unexpectedly".to_owned(),
+            NotRead::Late(limit) => format!("the analysis took longer than {} s", limit.as_secs()),
+        })?
     }
 }
 

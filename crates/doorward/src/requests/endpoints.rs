@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::Requests;
 use crate::cloud::Cloud;
+use crate::few_threads::FewThreads;
 
 /// How long an answer waits for a look-up that has not ended yet.
 const WAITS: Duration = Duration::from_secs(2);
@@ -97,12 +98,12 @@ fn wanted(policy: &Policy) -> BTreeSet<&Address> {
 }
 
 /// Where an address answers by the recorded account that the policy names.
-async fn recorded(folder: String, address: Address) -> Option<Endpoint> {
+async fn recorded(threads: &FewThreads, folder: String, address: Address) -> Option<Endpoint> {
     let read = move || {
         let inventory = doorward_aws::recorded(Path::new(&folder)).ok()?;
         Located::in_inventory(&inventory, &address).map(Endpoint::from)
     };
-    tokio::task::spawn_blocking(read).await.ok().flatten()
+    threads.read(TAKES, read).await.ok().flatten()
 }
 
 impl From<Located> for Endpoint {
@@ -115,7 +116,7 @@ impl From<Located> for Endpoint {
 pub async fn look_up(requests: Arc<Requests>, cloud: Cloud) {
     requests.endpoints.looking.store(true, Ordering::SeqCst);
     for round in (0..AGAIN).cycle() {
-        let loaded = requests.loaded();
+        let loaded = requests.app().loaded();
         let policy = &loaded.policy;
         let due = |address: &&Address| match requests.endpoints.known.borrow().get(&address.to_string()) {
             None => true,
@@ -125,16 +126,20 @@ pub async fn look_up(requests: Arc<Requests>, cloud: Cloud) {
         let due: Vec<Address> = wanted(policy).into_iter().filter(due).cloned().collect();
         let mut looking = JoinSet::new();
         for address in due {
-            let (cloud, place, requests) = (cloud.clone(), policy.aws.clone(), Arc::clone(&requests));
+            let (cloud, account_region, requests) =
+                (cloud.clone(), policy.aws.clone(), Arc::clone(&requests));
             let folder = policy.inventory.clone();
             looking.spawn(async move {
-                let live = match tokio::time::timeout(TAKES, cloud.endpoint(&place, &address)).await {
+                let live = match tokio::time::timeout(TAKES, cloud.endpoint(&account_region, &address)).await
+                {
                     Ok(Ok(located)) => Ok(Endpoint::from(located)),
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err(format!("AWS gave no answer within {} s", TAKES.as_secs())),
                 };
                 let found = match (live, &folder) {
-                    (Err(why), Some(folder)) => recorded(folder.clone(), address.clone()).await.ok_or(why),
+                    (Err(why), Some(folder)) => {
+                        recorded(&requests.recorded, folder.clone(), address.clone()).await.ok_or(why)
+                    }
                     (live, _) => live,
                 };
                 requests.endpoints.note(&address, found);

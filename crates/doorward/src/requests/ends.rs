@@ -58,7 +58,7 @@ impl Requests {
             }
             let first = changes.get(..AT_ONCE).unwrap_or(&changes);
             events.truncate(first.len());
-            match self.reserved().commit(first, events).await {
+            match self.app.reserved().commit(first, events).await {
                 Ok(_) => {}
                 Err(store::Error::Conflict) => tries += 1,
                 // Rules must go although the store cannot say so now: the grants are ended in memory.
@@ -78,21 +78,25 @@ impl Requests {
 
     /// Grants according to the audit log. A row that differs admits nobody: it is ended, with an alarm for operators.
     async fn believed(&self, now: Timestamp) -> Result<Vec<Grant>, Error> {
-        let store = self.reserved();
-        store.check_head().await?;
-        let standing = store.standing().await?;
-        if let Some(why) = store.unrecorded_alarm() {
-            let alarm = Event::new(now, Who::Doorward, What::LogAlarm { found: vec![why] });
+        let store = self.app.reserved();
+        let read = match store.check_head().await {
+            Ok(()) => store.unsettled().await,
+            Err(error) => Err(error),
+        };
+        // Also of a store that cannot be read: the alarm is then noted outside of it.
+        if let Some(alarm) = store.unrecorded_alarm() {
+            let alarm = Event::new(now, Who::Doorward, alarm);
             if let Err(error) = self.record_first(vec![alarm]).await {
                 tracing::error!(%error, "could not record that the audit log was altered");
                 store.alarm_is_unrecorded();
             }
         }
+        let unsettled = read?;
         // If the audit log itself was altered, the correct state is unknown: nothing is overwritten.
-        if !standing.mistrusted.is_empty() && store.distrusted().is_none() {
-            let fresh = self.not_given_up(&standing.mistrusted);
+        if !unsettled.mistrusted.is_empty() && store.distrusted().is_none() {
+            let fresh = self.not_given_up(&unsettled.mistrusted);
             if fresh.is_empty() {
-                return Ok(standing.grants);
+                return Ok(unsettled.grants);
             }
             for one in &fresh {
                 tracing::error!(grant = %one.id, why = %one.why, "grant in the store differs from the audit log, ending it");
@@ -108,7 +112,7 @@ impl Requests {
                 }
             }
         }
-        Ok(standing.grants)
+        Ok(unsettled.grants)
     }
 
     /// Rows that are not believed, without those that were ended before and that the store did not take: once is recorded,
@@ -139,7 +143,7 @@ impl Requests {
     pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
         let replaced = self.replaced_in_memory(loaded, known);
         let ended = |grant: &Grant| {
-            let grant = &self.closes.applied(grant.clone());
+            let grant = &self.app.store().ended_by_log(self.closes.applied(grant.clone()));
             let forbidden = || {
                 let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
                 Some(Ending::NoLongerAllowed { why })

@@ -1,12 +1,10 @@
 //! The host keys that the policy's `known-hosts` vouches for: read for whoever connects by SSH, and for nobody else.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::bounded_file;
+use crate::few_threads::FewThreads;
 
 /// The most bytes of the file that are read: it goes to everybody who connects.
 const AT_MOST: u64 = 1 << 20;
@@ -19,32 +17,24 @@ const AT_ONCE: usize = 4;
 
 /// Reads the file.
 #[derive(Debug)]
-pub(super) struct HostKeys(Arc<Semaphore>);
+pub(super) struct HostKeys(FewThreads);
 
 impl Default for HostKeys {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self(FewThreads::new(AT_ONCE))
     }
 }
 
 impl HostKeys {
     /// What the file holds. A file that cannot be read vouches for no host: an empty list refuses every key.
     pub async fn read(&self, file: String) -> String {
-        let turns = Arc::clone(&self.0);
-        let reading = async {
-            let turn = turns.acquire_owned().await.map_err(|_| "no thread reads it".to_owned())?;
-            let path = file.clone();
-            let read = tokio::task::spawn_blocking(move || {
-                let bytes = bounded_file::read(Path::new(&path), AT_MOST);
-                drop(turn);
-                bytes
-            });
-            let bytes = read.await.map_err(|_| "the thread that read it broke off".to_owned())?;
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+        let path = file.clone();
+        let bytes = self.0.read(READS, move || bounded_file::read(Path::new(&path), AT_MOST)).await;
+        let keys = match bytes {
+            Ok(Ok(bytes)) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(unread) => Err(unread.to_string()),
         };
-        let late = || Err(format!("it did not answer within {} s", READS.as_secs()));
-        let keys = tokio::time::timeout(READS, reading).await.unwrap_or_else(|_| late());
         keys.unwrap_or_else(|why| {
             tracing::error!(
                 file,

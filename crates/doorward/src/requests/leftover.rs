@@ -20,11 +20,11 @@ impl Requests {
             return None;
         }
         // What cannot be read is taken to be there.
-        let vended = self.store().vended_until(grant.id()).await;
-        let now = self.clock().now();
+        let vended = self.app.store().vended_until(grant.id()).await;
+        let now = self.app.clock().now();
         let longest = now.saturating_add(SignedDuration::from_secs(i64::from(iam::LASTS))).unwrap_or(now);
         let until = vended.unwrap_or(Some(longest)).filter(|until| *until > now)?;
-        match self.nudge().leftover(grant.id(), DENIES).await {
+        match self.app.nudge().leftover(grant.id(), DENIES).await {
             Some(Leftover::Nothing) => None,
             Some(Leftover::Credentials { until, why }) => Some(LivesOn { until, why }),
             None => Some(LivesOn { until, why: "IAM has not answered yet".to_owned() }),

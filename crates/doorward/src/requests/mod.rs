@@ -1,21 +1,21 @@
 //! People's requests, and the only writer of grants: every page, API call and command uses this.
 
 mod answer;
+mod capacity;
 mod closes;
 mod collateral;
+mod connection_hint;
 mod endpoints;
 mod ends;
 mod host_keys;
 mod leftover;
 mod open;
 mod passwords;
-mod place;
 mod relocate;
 mod sign_ins;
 mod through;
 mod turns;
 mod view;
-mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::audit::{Event, Login, What, Who};
-use doorward_core::decision::{Act, Reason, Refusal, authorise};
+use doorward_core::decision::{Act, Reason, Refusal, Seen, authorise};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::{Closing, FirewallName, People, Person, TargetName, Transport, in_words};
@@ -36,17 +36,18 @@ use turns::{Turns, Waits};
 pub use answer::Answer;
 pub use closes::Unrecorded;
 pub use collateral::Collateral;
+pub use connection_hint::{ConnectionHint, command};
 pub use endpoints::look_up;
 pub use relocate::Relocated;
 pub use sign_ins::KnownSession;
 pub use through::{By, Carried, Key, Machine, Names, Relay, Sessions, Through};
-pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
-pub use way::{Way, command};
+pub use view::{ClosedView, GrantView, Offer, OpenedView, State, Views};
 
-use crate::clock::Clock;
-use crate::policy_file::{Loaded, PolicyFile};
-use crate::status::{Nudge, Standing};
-use crate::store::{self, Store};
+use crate::app::App;
+use crate::few_threads::FewThreads;
+use crate::policy_file::Loaded;
+use crate::status::SyncState;
+use crate::store;
 use endpoints::Endpoints;
 use host_keys::HostKeys;
 use sign_ins::SignIns;
@@ -104,7 +105,7 @@ pub enum Opened {
         /// What its end will do to a connection.
         closing: Closing,
         /// Whether the firewall lets it in by now.
-        standing: Standing,
+        sync_state: SyncState,
     },
     /// Somebody else has to approve.
     Waiting {
@@ -123,7 +124,7 @@ pub struct Closed {
     /// What that does to a connection that is still open.
     pub closing: Closing,
     /// Whether the firewall refuses it by now.
-    pub standing: Standing,
+    pub sync_state: SyncState,
     /// Live connections that were cut.
     pub cut: u64,
     /// Why the address is still admitted, if it is: another grant, or the static list.
@@ -163,17 +164,23 @@ pub enum Error {
     },
     /// A client reported more bytes than possible.
     #[error("{grant} cannot have transferred that much: at most {most} bytes since it was opened")]
-    TooManyBytes {
-        grant: GrantId,
-        /// The most.
-        most: u64,
-    },
+    TooManyBytes { grant: GrantId, most: u64 },
     /// A request is another than the one that was approved.
     #[error(
         "the request was changed since: {} now requests `{}` for {} from {}{}",
         .0.person(), .0.target(), asked_for(.0), .0.source(), quoted(.0.reason())
     )]
-    Changed(Box<Grant>),
+    Changed(Box<Grant>, Seen),
+    /// By the policy it opens something else than what was approved.
+    #[error("the policy was changed since: the request of {} for `{}` now opens {opens}", .grant.person(), .grant.target())]
+    OpensOther {
+        /// The request.
+        grant: Box<Grant>,
+        /// What it opens now, in words.
+        opens: String,
+        /// How that is called.
+        seen: Seen,
+    },
     /// The operating system had no random bytes.
     #[error("the operating system provided no random bytes")]
     Random(#[source] getrandom::Error),
@@ -198,6 +205,9 @@ fn quoted(reason: Option<&str>) -> String {
 /// How long an answer waits for the firewall before it says that it is still on its way.
 const WAITS: Duration = Duration::from_secs(10);
 
+/// How many read the recorded account of the policy at once.
+const RECORDED_AT_ONCE: usize = 4;
+
 /// How often a change is decided again if somebody else changed the same grant at the same time.
 const TRIES: usize = 5;
 
@@ -220,11 +230,7 @@ use retried;
 /// Decides requests and writes grants.
 #[derive(Debug)]
 pub struct Requests {
-    store: Store,
-    reserved: Store,
-    policy: Arc<PolicyFile>,
-    clock: Clock,
-    nudge: Nudge,
+    app: App,
     // One decision at a time about a person and a target: two must not both find that nothing is held.
     people: Turns<(Person, TargetName)>,
     // One decision at a time about a security group: two must not both find that there is room for one rule more.
@@ -239,6 +245,8 @@ pub struct Requests {
     given_up: Mutex<BTreeSet<(String, String)>>,
     endpoints: Endpoints,
     host_keys: HostKeys,
+    // Who read the recorded account of the policy.
+    recorded: FewThreads,
     // Everybody's password as it was last seen, for when the store cannot be read.
     seen: Mutex<BTreeMap<Person, store::Seen>>,
     // The policy and people for which the sessions of those who are gone were ended.
@@ -248,87 +256,64 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Over a store and a policy; `nudge` wakes the reconciler.
-    pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
+    /// With nothing decided yet.
+    pub fn new(app: App) -> Self {
         Self {
-            reserved: store.reserved(),
-            closes: Closes::new(store.clone(), clock.clone(), nudge.clone()),
+            closes: Closes::new(app.store().clone(), app.clock().clone(), app.nudge().clone()),
             sign_ins: SignIns::default(),
-            store,
-            policy,
-            clock,
-            nudge,
+            app,
             people: Turns::default(),
             groups: Turns::default(),
             waits: Waits::default(),
             given_up: Mutex::default(),
             endpoints: Endpoints::default(),
             host_keys: HostKeys::default(),
+            recorded: FewThreads::new(RECORDED_AT_ONCE),
             seen: Mutex::default(),
             swept: Arc::default(),
             people_before: Mutex::default(),
         }
     }
 
-    /// The policy in force.
-    pub fn loaded(&self) -> Arc<Loaded> {
-        self.policy.current()
+    /// The store, the policy and the clock that requests are decided by.
+    pub fn app(&self) -> &App {
+        &self.app
     }
 
-    /// The policy file.
-    pub fn policy_file(&self) -> &PolicyFile {
-        &self.policy
-    }
-
-    /// The policy file, to be read by a thread of its own.
-    pub fn policy_shared(&self) -> Arc<PolicyFile> {
-        Arc::clone(&self.policy)
-    }
-
-    /// The store.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// The store for who ends grants: it waits for no request.
-    pub fn reserved(&self) -> &Store {
-        &self.reserved
-    }
-
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Wakes the reconciler.
-    pub fn nudge(&self) -> &Nudge {
-        &self.nudge
+    /// Grants and targets as they are shown to people.
+    pub fn views(&self) -> Views<'_> {
+        Views(self)
     }
 
     /// Closes a grant: the person's own, or anybody's for an operator. What has ended already stays ended.
     pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
-        let cut_before = self.nudge.status().cut;
+        let cut_before = self.app.nudge().status().cut;
         let before = self.to_be_ended(id).await?;
-        let loaded = self.policy.current();
-        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before))
-            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
-        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&before))
-            .map_err(|refusal| Error::Refused(vec![refusal]))?;
+        let loaded = self.app.loaded();
+        let asked = || format!("revoke {id} of {} to {}", before.person(), before.target());
+        if let Err(refusal) = authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before)) {
+            // The person does not hear that there is one.
+            drop(self.refused(self.app.reserved(), caller, asked(), vec![refusal]).await);
+            return Err(Error::NoSuchGrant(id.clone()));
+        }
+        if let Err(refusal) = authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&before)) {
+            return Err(self.refused(self.app.reserved(), caller, asked(), vec![refusal]).await);
+        }
         let grant = match before.ended() && !self.closes.is_decided(id) {
             true => before,
             false => self.decide_end(caller, &before, Ending::Closed { by: caller.person.clone() }).await?,
         };
-        let standing = self.standing_at_end(&grant).await;
-        let cut = self.nudge.status().cut.saturating_sub(cut_before);
+        let sync_state = self.sync_state_at_end(&grant).await;
+        let cut = self.app.nudge().status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await;
         let credentials = self.living_on(&grant).await;
-        Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still, credentials })
+        Ok(Closed { closing: self.closing(&grant), grant, sync_state, cut, still, credentials })
     }
 
     /// Appends events that change no grant.
     pub async fn record(&self, events: Vec<Event>) -> Result<(), Error> {
         if !events.is_empty() {
-            self.store.commit(&[], events).await?;
+            self.app.store().commit(&[], events).await?;
         }
         Ok(())
     }
@@ -336,14 +321,14 @@ impl Requests {
     /// Likewise, for who ends grants.
     pub async fn record_first(&self, events: Vec<Event>) -> Result<(), Error> {
         if !events.is_empty() {
-            self.reserved.commit(&[], events).await?;
+            self.app.reserved().commit(&[], events).await?;
         }
         Ok(())
     }
 
     /// An event by a caller, now.
     pub fn event(&self, caller: &Caller, what: What) -> Event {
-        Event::new(self.clock.now(), caller.who(), what).from(caller.from)
+        Event::new(self.app.clock().now(), caller.who(), what).from(caller.from)
     }
 
     async fn visible(&self, loaded: &Loaded, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
@@ -354,12 +339,22 @@ impl Requests {
     }
 
     async fn refuse(&self, caller: &Caller, ask: &Ask, reasons: Vec<Refusal>) -> Error {
-        let what = What::Refused {
-            asked: format!("open {} for {}", ask.target, ask.address),
-            why: reasons.iter().map(ToString::to_string).collect(),
-        };
+        self.refused(self.app.store(), caller, format!("open {} for {}", ask.target, ask.address), reasons)
+            .await
+    }
+
+    /// Records a refusal; `asked` says what was refused, like `open wiki for 203.0.113.7`.
+    async fn refused(
+        &self,
+        store: &store::Store,
+        caller: &Caller,
+        asked: String,
+        reasons: Vec<Refusal>,
+    ) -> Error {
+        let why = reasons.iter().map(ToString::to_string).collect();
+        let event = self.event(caller, What::Refused { asked, why });
         // A refusal is final although it could not be recorded: nothing was opened.
-        match self.store.commit(&[], vec![self.event(caller, what)]).await {
+        match store.commit(&[], vec![event]).await {
             Ok(_) => Error::Refused(reasons),
             Err(error) => Error::Store(error),
         }

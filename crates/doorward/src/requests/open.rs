@@ -22,27 +22,27 @@ impl Requests {
     pub async fn open(&self, caller: &Caller, ask: Ask) -> Result<Opened, Error> {
         let decided = {
             // A group that was not seen yet is waited for before anybody's turn, and never during one.
-            if let Some(transport) = transport_of(&self.loaded().policy, &ask) {
-                self.group_of_target_seen(&self.loaded(), &ask.target, transport, &caller.person).await;
+            if let Some(transport) = transport_of(&self.app.loaded().policy, &ask) {
+                self.group_of_target_seen(&self.app.loaded(), &ask.target, transport, &caller.person).await;
             }
             let _turn = self.people.turn((caller.person.clone(), ask.target.clone())).await;
             let transport = ask.transport.unwrap_or(Transport::Direct);
-            let _room = self.turn_at(&self.loaded(), &ask.target, transport).await;
+            let _room = self.turn_at(&self.app.loaded(), &ask.target, transport).await;
             retried!(self.decide_open(caller, &ask))?
         };
         match decided {
             Decided::Waiting { grant, changed, reasons } => Ok(Opened::Waiting { grant, changed, reasons }),
             Decided::Granted { grant, extended, reasons } => {
-                let standing = self.standing(&grant).await;
-                Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
+                let sync_state = self.sync_state(&grant).await;
+                Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, sync_state })
             }
         }
     }
 
     async fn decide_open(&self, caller: &Caller, ask: &Ask) -> Result<Decided, Error> {
-        let loaded = self.policy.current();
+        let loaded = self.app.loaded();
         let (policy, people) = (&loaded.policy, &loaded.people);
-        let now = self.clock.now();
+        let now = self.app.clock().now();
         let request = Request {
             id: GrantId::from_random(random().map_err(Error::Random)?),
             person: caller.person.clone(),
@@ -65,7 +65,7 @@ impl Requests {
                 if before.is_none() || changed {
                     let event = self.event(caller, asked(&grant));
                     let change = Change { before: before.cloned(), after: grant.clone() };
-                    self.store.commit_within(&[change], vec![event], &allowed).await?;
+                    self.app.store().commit_within(&[change], vec![event], &allowed).await?;
                 }
                 return Ok(Decided::Waiting { grant, changed, reasons });
             }
@@ -88,7 +88,7 @@ impl Requests {
             opened(&grant, until, &reasons)
         };
         let change = Change { before: held.cloned(), after: grant.clone() };
-        self.store.commit_within(&[change], vec![self.event(caller, what)], &allowed).await?;
+        self.app.store().commit_within(&[change], vec![self.event(caller, what)], &allowed).await?;
         Ok(Decided::Granted { grant, extended, reasons })
     }
 
@@ -104,7 +104,7 @@ impl Requests {
             return Ok(Vec::new());
         };
         let since = now.checked_sub(window(target)).unwrap_or(Timestamp::MIN);
-        Ok(self.store.ended_since(&caller.person, since, now).await?)
+        Ok(self.app.store().ended_since(&caller.person, since, now).await?)
     }
 }
 

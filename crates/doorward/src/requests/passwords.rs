@@ -65,10 +65,10 @@ fn why(person: &Person, seen: &Seen) -> String {
 impl Requests {
     /// Whose password was replaced, of those who hold these grants.
     pub(super) async fn replaced(&self, loaded: &Loaded, grants: &[Grant]) -> Result<Replaced, store::Error> {
-        let now = self.clock().now();
-        let seen = self.store().seen_passwords(now).await?;
+        let now = self.app.clock().now();
+        let seen = self.app.store().seen_passwords(now).await?;
         if seen.values().any(|seen| !seen.authentic) {
-            self.store().mend(Table::Passwords, now).await?;
+            self.app.store().mend(Table::Passwords, now).await?;
         }
         let replaced = Replaced::of(loaded, &seen, grants);
         *self.seen() = seen;
@@ -87,34 +87,38 @@ impl Requests {
         replaced: &Replaced,
         forged: &BTreeMap<Person, Binding>,
     ) -> Result<(), store::Error> {
-        let at = self.clock().now();
+        let at = self.app.clock().now();
+        // Nothing is known of any row then, and nothing is overwritten.
+        if self.app.store().is_unread() {
+            return Ok(());
+        }
         for (person, now) in forged {
-            let ended = self.store().end_sessions_of(person, Vec::new(), at).await?;
+            let ended = self.app.store().end_sessions_of(person, Vec::new(), at).await?;
             self.forget_sessions_of(person);
             tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
-            self.store().see_password(person, now, at).await?;
+            self.app.store().see_password(person, now, at).await?;
         }
         for (person, now) in &replaced.noted {
-            self.store().see_password(person, now, at).await?;
+            self.app.store().see_password(person, now, at).await?;
         }
         Ok(())
     }
 
     /// A person proved a password: what they opened under another ends now, if it was not they who changed it.
     pub async fn password_proved(&self, person: &Person, hash: &PasswordHash) -> Result<(), Error> {
-        let (at, now) = (self.clock().now(), Binding::of(hash));
-        let seen = self.store().seen_passwords(at).await?.remove(person);
+        let (at, now) = (self.app.clock().now(), Binding::of(hash));
+        let seen = self.app.store().seen_passwords(at).await?.remove(person);
         if let Some(seen) = seen.as_ref().filter(|seen| !seen.accepts(&now)) {
             self.end_all_of(person, &why(person, seen)).await?;
-            if !seen.authentic {
-                self.store().mend(Table::Passwords, at).await?;
-                let ended = self.store().end_sessions_of(person, Vec::new(), at).await?;
+            if !seen.authentic && !self.app.store().is_unread() {
+                self.app.store().mend(Table::Passwords, at).await?;
+                let ended = self.app.store().end_sessions_of(person, Vec::new(), at).await?;
                 self.forget_sessions_of(person);
                 tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
             }
         }
-        if seen.is_none_or(|seen| !seen.is_of(&now)) {
-            self.store().see_password(person, &now, at).await?;
+        if seen.is_none_or(|seen| !seen.is_of(&now)) && !self.app.store().is_unread() {
+            self.app.store().see_password(person, &now, at).await?;
         }
         Ok(())
     }
@@ -122,8 +126,9 @@ impl Requests {
     async fn end_all_of(&self, person: &Person, why: &str) -> Result<(), Error> {
         let mut tries = 1;
         loop {
-            let (now, mut changes, mut events) = (self.clock().now(), Vec::new(), Vec::new());
-            for grant in self.store().unfinished_of(person).await?.into_iter().filter(|grant| !grant.ended())
+            let (now, mut changes, mut events) = (self.app.clock().now(), Vec::new(), Vec::new());
+            for grant in
+                self.app.store().unfinished_of(person).await?.into_iter().filter(|grant| !grant.ended())
             {
                 let how = Ending::NoLongerAllowed { why: why.into() };
                 let what = What::Ended { grant: grant.id().clone(), how: how.clone() };
@@ -134,11 +139,11 @@ impl Requests {
             if changes.is_empty() {
                 return Ok(());
             }
-            match self.store().commit(&changes, events).await {
+            match self.app.store().commit(&changes, events).await {
                 Err(store::Error::Conflict) if tries < TRIES => tries += 1,
                 done => {
                     done?;
-                    self.nudge().wake();
+                    self.app.nudge().wake();
                     return Ok(());
                 }
             }
@@ -155,8 +160,8 @@ impl Requests {
         }
         // Independently of the pass: a revocation does not wait for it.
         let (store, people, swept) =
-            (self.store().clone(), Arc::clone(&loaded.people), Arc::clone(&self.swept));
-        let now = self.clock().now();
+            (self.app.store().clone(), Arc::clone(&loaded.people), Arc::clone(&self.swept));
+        let now = self.app.clock().now();
         tokio::spawn(async move {
             if let Err(error) = sweep(&store, &people, now).await {
                 tracing::warn!(%error, "could not end sessions of removed people, will retry");
@@ -173,7 +178,7 @@ impl Requests {
         let mut before = self.people_before.lock().unwrap_or_else(PoisonError::into_inner);
         let before = before.replace(Arc::clone(&loaded.people));
         let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &loaded.people)) else { return };
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         for person in before.passwords.keys().filter(|person| !loaded.people.passwords.contains_key(*person))
         {
             self.sign_out_soon(person, now);

@@ -24,16 +24,16 @@ impl Requests {
     /// Has a person's grant admit another address of theirs instead, with the same end and the same approval. What else of
     /// theirs admits the old address to the target ends with it.
     pub async fn relocate(&self, caller: &Caller, id: &GrantId, to: IpAddr) -> Result<Relocated, Error> {
-        let known = self.visible(&self.loaded(), caller, id).await?;
-        self.group_seen(&self.loaded(), &known, &caller.person).await;
+        let known = self.visible(&self.app.loaded(), caller, id).await?;
+        self.group_seen(&self.app.loaded(), &known, &caller.person).await;
         let (was, grant) = {
             let _turn = self.people.turn((known.person().clone(), known.target().clone())).await;
-            let _room = self.turn_at(&self.loaded(), known.target(), known.transport()).await;
+            let _room = self.turn_at(&self.app.loaded(), known.target(), known.transport()).await;
             retried!(self.decide_relocation(caller, id, to))?
         };
-        let standing = self.standing(&grant).await;
+        let sync_state = self.sync_state(&grant).await;
         let (closing, reasons) = (self.closing(&grant), Vec::new());
-        let opened = Opened::Granted { closing, grant, extended: false, reasons, standing };
+        let opened = Opened::Granted { closing, grant, extended: false, reasons, sync_state };
         Ok(Relocated { opened, was })
     }
 
@@ -43,16 +43,19 @@ impl Requests {
         id: &GrantId,
         to: IpAddr,
     ) -> Result<(Cidr, Grant), Error> {
-        let loaded = self.policy.current();
-        let now = self.clock.now();
+        let loaded = self.app.loaded();
+        let now = self.app.clock().now();
         let grant = self.visible(&loaded, caller, id).await?;
         let unfinished = self.unfinished().await?;
         let fresh = GrantId::from_random(random().map_err(Error::Random)?);
         let who = (&caller.person, fresh, to);
+        let asked = || format!("move {id} of {} to {to}", grant.person());
         let (ended, there) = match relocate(&loaded.policy, &loaded.people, &grant, who, &unfinished, now) {
             Relocation::Stays => return Ok((grant.source(), grant)),
             Relocation::Moved { before, after } => (before, after),
-            Relocation::Refused { reason } => return Err(Error::Refused(vec![reason])),
+            Relocation::Refused { reason } => {
+                return Err(self.refused(self.app.store(), caller, asked(), vec![reason]).await);
+            }
         };
         let (was, longest) = (grant.source(), ended.first().unwrap_or(&grant).id().clone());
         let mut events = Vec::new();
@@ -69,7 +72,7 @@ impl Requests {
                 .filter(|other| changes.iter().all(|change| change.after.id() != other.id()));
             let others: Vec<Grant> = others.cloned().collect();
             if let Err(refusal) = self.room(&loaded, &others, after, now) {
-                return Err(Error::Refused(vec![refusal]));
+                return Err(self.refused(self.app.store(), caller, asked(), vec![refusal]).await);
             }
             let moved = What::Moved {
                 grant: after.id().clone(),
@@ -85,7 +88,7 @@ impl Requests {
             events.push(self.event(caller, moved));
             changes.push(Change { before: None, after: after.clone() });
         }
-        self.store.commit(&changes, events).await?;
+        self.app.store().commit(&changes, events).await?;
         Ok((was, there.grant().clone()))
     }
 }

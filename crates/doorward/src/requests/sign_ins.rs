@@ -88,18 +88,18 @@ impl SignIns {
 impl Requests {
     /// The session of a token, unless it has ended.
     pub async fn session(&self, token: &str) -> Result<Option<Session>, store::Error> {
-        let answer = self.store().session(token, self.clock().now()).await?;
+        let answer = self.app.store().session(token, self.app.clock().now()).await?;
         Ok(self.in_force(token, answer))
     }
 
     /// Likewise for a request that only revokes or looks: where the store does not answer at once, by what this process
     /// verified before.
     pub async fn session_to_revoke(&self, token: &str) -> Result<Option<KnownSession>, store::Error> {
-        let asked = self.store().session(token, self.clock().now());
+        let asked = self.app.store().session(token, self.app.clock().now());
         let mut asked = std::pin::pin!(asked);
         let answer = tokio::time::timeout(QUICKLY, &mut asked).await.ok();
         if !matches!(answer, Some(Ok(_)))
-            && let Some(session) = self.sign_ins.get(&session_id(token), self.clock().uptime())
+            && let Some(session) = self.sign_ins.get(&session_id(token), self.app.clock().uptime())
         {
             let session = self.in_force(token, Some(session));
             return Ok(session.map(|session| KnownSession { session, remembered: true }));
@@ -118,22 +118,22 @@ impl Requests {
     }
 
     fn in_force(&self, token: &str, answer: Option<Session>) -> Option<Session> {
-        let (id, now) = (session_id(token), self.clock().now());
+        let (id, now) = (session_id(token), self.app.clock().now());
         let session = answer.filter(|session| !self.closes.is_signed_out(&id, &session.person, session.made));
         let Some(session) = session else {
             self.sign_ins.forget(&id);
             return None;
         };
-        let at_most = self.loaded().policy.server.sessions.at_most;
+        let at_most = self.app.loaded().policy.server.sessions.at_most;
         let end = session.made.saturating_add(at_most).unwrap_or(session.ends).min(session.ends);
         let lasts = Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO);
-        self.sign_ins.note(&id, &session, lasts, self.clock().uptime()).then_some(session)
+        self.sign_ins.note(&id, &session, lasts, self.app.clock().uptime()).then_some(session)
     }
 
     /// A person's sessions that have not ended, the latest used first.
     pub async fn sessions_of(&self, person: &Person) -> Result<Vec<Listed>, store::Error> {
-        let idle = self.loaded().policy.server.sessions.idle;
-        let mut sessions = self.store().sessions_of(person, idle, self.clock().now()).await?;
+        let idle = self.app.loaded().policy.server.sessions.idle;
+        let mut sessions = self.app.store().sessions_of(person, idle, self.app.clock().now()).await?;
         sessions.retain(|one| !self.closes.is_signed_out(&one.id, person, one.made));
         Ok(sessions)
     }
@@ -145,7 +145,7 @@ impl Requests {
         id: &str,
         event: Option<Event>,
     ) -> Result<(), store::Error> {
-        let at = self.clock().now();
+        let at = self.app.clock().now();
         let end = KeptEnd::Session { session: id.to_owned(), person: person.clone(), event, at };
         let ended = self.closes.sign_out(end).await;
         self.sign_ins.forget(id);
@@ -159,7 +159,7 @@ impl Requests {
         but: &str,
         events: Vec<Event>,
     ) -> Result<(), store::Error> {
-        let (sessions_of, at) = (person.clone(), self.clock().now());
+        let (sessions_of, at) = (person.clone(), self.app.clock().now());
         let end = KeptEnd::Sessions { sessions_of, but: Some(but.to_owned()), events, at };
         let ended = self.closes.sign_out(end).await;
         self.sign_ins.forget_all_of(person, Some(but));

@@ -3,7 +3,7 @@
 use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::policy::parse;
 
-use super::place::admits_still;
+use super::capacity::admits_still;
 use super::*;
 use crate::web::testing::House;
 
@@ -30,7 +30,7 @@ async fn what_is_approved_extends_what_is_open_already() {
         let Opened::Granted { grant: open, .. } = open else { panic!("{open:?}") };
         let waiting = requests.open(&jon, ask(Some(6))).await.expect("asked");
         let Opened::Waiting { grant, .. } = waiting else { panic!("{waiting:?}") };
-        let approved = requests.answer(&caller("richard"), grant.id(), Answer::Approve { seen: 0 }).await;
+        let approved = requests.answer(&caller("richard"), grant.id(), Answer::Approve { seen: None }).await;
         let Ok(Opened::Granted { grant: longer, extended: true, .. }) = approved else {
             panic!("{approved:?}")
         };
@@ -38,9 +38,9 @@ async fn what_is_approved_extends_what_is_open_already() {
             (longer.id(), longer.until()),
             (open.id(), Some(house.now() + SignedDuration::from_hours(6)))
         );
-        let unfinished = requests.store().unfinished().await.expect("read");
+        let unfinished = requests.app().store().unfinished().await.expect("read");
         assert_eq!(unfinished, [longer], "the request is over, and there is one grant");
-        let over = requests.store().grant(grant.id()).await.expect("read").expect("a request");
+        let over = requests.app().store().grant(grant.id()).await.expect("read").expect("a request");
         assert!(
             matches!(over.life(), Life::Ended { how: Ending::Extended { grant }, .. } if grant == open.id())
         );
@@ -57,15 +57,15 @@ async fn asking_for_less_than_is_left_changes_and_records_nothing() {
     let (requests, jon) = (house.requests(), caller("jon"));
     let first = requests.open(&jon, ask(Some(2))).await.expect("open");
     let Opened::Granted { grant, .. } = first else { panic!("{first:?}") };
-    let before = requests.store().verify().await.expect("read").expect("whole");
+    let before = requests.app().store().verify().await.expect("read").expect("whole");
     let again = requests.open(&jon, ask(Some(1))).await.expect("open");
     let Opened::Granted { grant: again, extended, .. } = again else { panic!("{again:?}") };
     assert_eq!((&again, extended), (&grant, true));
-    assert_eq!(requests.store().verify().await.expect("read"), Ok(before));
+    assert_eq!(requests.app().store().verify().await.expect("read"), Ok(before));
     let longer = requests.open(&jon, ask(Some(3))).await.expect("open");
     let Opened::Granted { grant: longer, .. } = longer else { panic!("{longer:?}") };
     assert!(longer.until() > grant.until());
-    assert_ne!(requests.store().verify().await.expect("read"), Ok(before));
+    assert_ne!(requests.app().store().verify().await.expect("read"), Ok(before));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use doorward_core::net::{Cidr, Flow};
 use doorward_core::policy::{self, Address, Documents, Enforcement, Over, Policy, SshKey, Target, Transport};
 use serde::{Deserialize, Serialize};
 
-use super::way::host_of;
+use super::connection_hint::host_of;
 use super::{Caller, Error, Requests};
 
 /// Transport settings of a grant, as the client needs them.
@@ -92,7 +92,6 @@ pub struct Relay {
     /// Where it listens; none where that is on every address of the server, and the policy has no `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Its port.
     pub port: u16,
 }
 
@@ -113,7 +112,6 @@ pub enum By {
     Direct,
     /// Sessions of Session Manager.
     Ssm(Sessions),
-    /// SSH.
     Ssh(Machine),
 }
 
@@ -250,7 +248,7 @@ impl Carried {
 impl Requests {
     /// Transport settings of a grant; none if the policy no longer has the target.
     pub fn through(&self, grant: &Grant) -> Option<Through> {
-        let loaded = self.loaded();
+        let loaded = self.app.loaded();
         let target = loaded.policy.targets.get(grant.target())?;
         Through::of(&loaded.policy, target, grant.transport())
     }
@@ -259,7 +257,7 @@ impl Requests {
     pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
         let grant = self.open_grant(caller, id).await?;
         let mut through = self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
-        let file = self.loaded().policy.ssh.as_ref().and_then(|ssh| ssh.known_hosts.clone());
+        let file = self.app.loaded().policy.ssh.as_ref().and_then(|ssh| ssh.known_hosts.clone());
         if let (By::Ssh(machine), Some(file)) = (&mut through.by, file) {
             machine.known_hosts = Some(self.host_keys.read(file).await);
         }
@@ -269,7 +267,7 @@ impl Requests {
     /// A grant of the caller's own that is open.
     pub async fn open_grant(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
         let grant = self.own(caller, id).await?;
-        let open = grant.live(self.clock().now()).is_some();
+        let open = grant.live(self.app.clock().now()).is_some();
         if open { Ok(grant) } else { Err(Error::NoSuchGrant(id.clone())) }
     }
 
@@ -287,7 +285,7 @@ impl Requests {
         };
         let since = grant.since().ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
         if let Carried::Closed { up, down, .. } = &carried {
-            let lived = self.clock().now().duration_since(since).as_secs();
+            let lived = self.app.clock().now().duration_since(since).as_secs();
             let most = MOST_PER_SECOND.saturating_mul(u64::try_from(lived).unwrap_or(0).saturating_add(60));
             if up.max(down) > &most {
                 return Err(Error::TooManyBytes { grant: id.clone(), most });

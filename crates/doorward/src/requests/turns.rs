@@ -24,11 +24,11 @@ struct Entry {
 pub(super) struct Turn<'a, K: Ord> {
     // Dropped first: whoever is next has it before the entry may go.
     _lock: OwnedMutexGuard<()>,
-    _place: Place<'a, K>,
+    _entry: QueueEntry<'a, K>,
 }
 
 #[derive(Debug)]
-struct Place<'a, K: Ord> {
+struct QueueEntry<'a, K: Ord> {
     turns: &'a Turns<K>,
     key: K,
 }
@@ -48,8 +48,8 @@ impl<K: Ord + Clone> Turns<K> {
             entry.users += 1;
             Arc::clone(&entry.lock)
         };
-        let place = Place { turns: self, key };
-        Turn { _lock: lock.lock_owned().await, _place: place }
+        let entry = QueueEntry { turns: self, key };
+        Turn { _lock: lock.lock_owned().await, _entry: entry }
     }
 }
 
@@ -59,7 +59,7 @@ impl<K: Ord> Turns<K> {
     }
 }
 
-impl<K: Ord> Drop for Place<'_, K> {
+impl<K: Ord> Drop for QueueEntry<'_, K> {
     fn drop(&mut self) {
         let mut entries = self.turns.entries();
         if let Some(entry) = entries.get_mut(&self.key) {

@@ -3,16 +3,19 @@
 use std::fmt;
 
 use doorward_core::audit::Line;
-use doorward_core::decision::{Act, Reason, authorise, openable};
+use doorward_core::decision::{Act, Reason, Seen, authorise, openable, opens, seen};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::inventory::{self, RuleIdentity};
 use doorward_core::net::{Cidr, Flow};
-use doorward_core::policy::{Closing, Group, Person, TargetName, Transport};
+use doorward_core::policy::{Closing, Enforcement, Group, Person, TargetName, Transport};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Closed, Collateral, Error, LivesOn, Opened, Relocated, Requests, Through, Way};
+use super::{
+    Caller, Closed, Collateral, ConnectionHint, Error, LivesOn, Opened, Relocated, Requests, Through,
+};
 use crate::overdue::Overdue;
-use crate::status::Standing;
+use crate::status::{Status, SyncState};
 
 /// A target that a person may open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,7 +42,8 @@ pub struct Offer {
     /// What the end of a grant does to open connections.
     pub closing: Option<Closing>,
     /// Whether its firewall is as it should be.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub sync_state: SyncState,
     /// Addresses that are always admitted.
     pub always_from: Vec<Cidr>,
     /// What a grant by SSH gives besides the target, in words; none where it is not opened by SSH.
@@ -78,7 +82,6 @@ pub struct GrantView {
     pub id: GrantId,
     pub person: Person,
     pub target: TargetName,
-    /// By which way.
     pub transport: Transport,
     /// The addresses it admits.
     pub source: Cidr,
@@ -99,12 +102,19 @@ pub struct GrantView {
     /// How it ended, in words.
     pub ended: Option<String>,
     /// Whether the firewall is as it should be; none for what is not open.
-    pub standing: Option<Standing>,
+    #[serde(rename = "standing")]
+    pub sync_state: Option<SyncState>,
     /// What its end does to open connections.
     pub closing: Closing,
     /// How often it was changed while it waits. Whoever approves it says which revision they saw.
     #[serde(default)]
     pub revision: u32,
+    /// What an approval opens by the policy as it is now, in words, while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
+    /// What an approval names, so that nothing is approved but what was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// What it gives besides the target, in words: by SSH a login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<String>,
@@ -133,9 +143,10 @@ pub struct OpenedView {
     /// What its end will do to a connection.
     pub closing: Closing,
     /// Whether the firewall lets it in by now; none while somebody has to agree.
-    pub standing: Option<Standing>,
+    #[serde(rename = "standing")]
+    pub sync_state: Option<SyncState>,
     /// Where to connect to; nowhere while somebody has to agree.
-    pub connect: Vec<Way>,
+    pub connect: Vec<ConnectionHint>,
     /// Its transport settings; none while it waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Through>,
@@ -155,7 +166,8 @@ pub struct ClosedView {
     /// What that does to a connection that is still open.
     pub closing: Closing,
     /// Whether the firewall refuses it by now.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub sync_state: SyncState,
     /// Live connections that were cut.
     pub cut: u64,
     /// Why the address is still admitted, if it is.
@@ -165,32 +177,36 @@ pub struct ClosedView {
     pub credentials: Option<LivesOn>,
 }
 
-impl Requests {
+/// Grants and targets as they are shown to people.
+#[derive(Debug, Clone, Copy)]
+pub struct Views<'a>(pub(super) &'a Requests);
+
+impl Views<'_> {
     /// What came of opening, as it is shown.
     pub async fn opened(&self, opened: Opened) -> OpenedView {
         let grant = match &opened {
             Opened::Granted { grant, .. } | Opened::Waiting { grant, .. } => grant,
         };
-        let (beside, beside_unknown) = match self.collateral(grant).await {
+        let (beside, beside_unknown) = match self.0.collateral(grant).await {
             Ok(beside) => (beside, None),
             Err(why) => (Vec::new(), Some(why)),
         };
         let texts = |reasons: &[Reason]| reasons.iter().map(ToString::to_string).collect();
         match opened {
-            Opened::Granted { grant, extended, reasons, closing, standing } => {
+            Opened::Granted { grant, extended, reasons, closing, sync_state } => {
                 let view = self.view(&grant);
                 // What was just learnt of its firewall, rather than what the pass before said.
-                let known = view.standing.is_some().then(|| standing.clone());
+                let known = view.sync_state.is_some().then(|| sync_state.clone());
                 OpenedView {
                     extended,
                     changed: false,
                     moved_from: None,
-                    connect: self.ways_looked_up(grant.target(), grant.transport()).await,
-                    through: self.through(&grant),
-                    grant: GrantView { standing: known, ..view },
+                    connect: self.0.connection_hints_looked_up(grant.target(), grant.transport()).await,
+                    through: self.0.through(&grant),
+                    grant: GrantView { sync_state: known, ..view },
                     reasons: texts(&reasons),
                     closing,
-                    standing: Some(standing),
+                    sync_state: Some(sync_state),
                     beside,
                     beside_unknown,
                 }
@@ -204,7 +220,7 @@ impl Requests {
                     closing: view.closing,
                     grant: view,
                     reasons: texts(&reasons),
-                    standing: None,
+                    sync_state: None,
                     connect: Vec::new(),
                     through: None,
                     beside,
@@ -223,15 +239,15 @@ impl Requests {
 
     /// The outcome of a revocation as it is shown.
     pub fn closed(&self, closed: Closed) -> ClosedView {
-        let Closed { grant, closing, standing, cut, still, credentials } = closed;
-        ClosedView { grant: self.view(&grant), closing, standing, cut, still, credentials }
+        let Closed { grant, closing, sync_state, cut, still, credentials } = closed;
+        ClosedView { grant: self.view(&grant), closing, sync_state, cut, still, credentials }
     }
 
     /// The targets that a person may open.
     pub fn offers(&self, person: &Person) -> Vec<Offer> {
-        let loaded = self.loaded();
+        let loaded = self.0.app.loaded();
         let policy = &loaded.policy;
-        let status = self.nudge().status();
+        let status = self.0.app.nudge().status();
         openable(policy, &loaded.people, person)
             .map(|target| {
                 let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
@@ -251,7 +267,7 @@ impl Requests {
                         .collect(),
                     reason_required: target.reason_required,
                     closing: firewall.map(|firewall| firewall.kind.closing()),
-                    standing: firewall.map_or(Standing::Unknown, |firewall| status.of(&firewall.name)),
+                    sync_state: firewall.map_or(SyncState::Unknown, |firewall| status.of(&firewall.name)),
                     always_from: firewall.map(|firewall| firewall.statics.clone()).unwrap_or_default(),
                     by_ssh_also: target
                         .transports
@@ -266,26 +282,26 @@ impl Requests {
 
     /// A person's grants that are open or wait, the next to end first.
     pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
-        let now = self.clock().now();
-        let known = || self.known().into_iter().filter(|grant| grant.person() == person).collect();
-        let grants = self.or_known(self.store().unfinished_of(person), known).await?;
+        let now = self.0.app.clock().now();
+        let known = || self.0.known().into_iter().filter(|grant| grant.person() == person).collect();
+        let grants = self.0.or_known(self.0.app.store().unfinished_of(person), known).await?;
         let mine = grants.iter().filter(|grant| self.is_shown(grant, now));
         Ok(self.views(mine))
     }
 
     /// Everybody's grants that are open or wait, for an operator.
     pub async fn all(&self, caller: &Caller) -> Result<Vec<GrantView>, Error> {
-        self.operator(caller)?;
-        let now = self.clock().now();
-        let grants = self.or_known(self.store().unfinished(), || self.known()).await?;
+        self.0.operator(caller)?;
+        let now = self.0.app.clock().now();
+        let grants = self.0.or_known(self.0.app.store().unfinished(), || self.0.known()).await?;
         Ok(self.views(grants.iter().filter(|grant| self.is_shown(grant, now))))
     }
 
     /// Grants that wait for this person's answer.
     pub async fn to_answer(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
-        let loaded = self.loaded();
-        let now = self.clock().now();
-        let grants = self.all_applied(self.store().waiting().await?);
+        let loaded = self.0.app.loaded();
+        let now = self.0.app.clock().now();
+        let grants = self.0.all_applied(self.0.app.store().waiting().await?);
         let mine = grants.iter().filter(|grant| {
             going_on(grant, now)
                 && authorise(&loaded.policy, &loaded.people, person, Act::Answer(grant)).is_ok()
@@ -295,14 +311,28 @@ impl Requests {
 
     /// A person's ended grants, the latest first.
     pub async fn history(&self, person: &Person, limit: u32) -> Result<Vec<GrantView>, Error> {
-        let grants = self.store().history(Some(person), limit).await?;
-        Ok(grants.iter().map(|grant| self.view(grant)).collect())
+        let grants = self.0.app.store().history(Some(person), limit).await?;
+        let unsettled = self.0.app.store().unfinished_of(person).await?;
+        Ok(grants.iter().map(|grant| self.view_of_past(grant, &unsettled)).collect())
+    }
+
+    /// A grant that may be settled: nothing of one that is can be overdue.
+    fn view_of_past(&self, grant: &Grant, unsettled: &[Grant]) -> GrantView {
+        let mut view = self.view(grant);
+        if !unsettled.iter().any(|one| one.id() == grant.id()) {
+            view.overdue = None;
+        }
+        view
     }
 
     /// One grant, if the caller may see it.
     pub async fn one(&self, caller: &Caller, id: &GrantId) -> Result<GrantView, Error> {
-        let grant = self.visible(&self.loaded(), caller, id).await?;
-        Ok(self.view(&grant))
+        let grant = self.0.visible(&self.0.app.loaded(), caller, id).await?;
+        let unsettled = match grant.ended() {
+            true => self.0.app.store().unfinished_of(grant.person()).await?,
+            false => return Ok(self.view(&grant)),
+        };
+        Ok(self.view_of_past(&grant, &unsettled))
     }
 
     /// Audit entries before `before` (none: from the end), the latest first, for an operator.
@@ -312,34 +342,31 @@ impl Requests {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<Line>, Error> {
-        self.operator(caller)?;
-        let lines = self.store().latest_lines(before, limit).await?;
+        self.0.operator(caller)?;
+        let lines = self.0.app.store().latest_lines(before, limit).await?;
         // Each line by itself: the chain is `audit verify`'s business, and one bad line must not hide the others.
         Ok(lines.iter().filter_map(|(_, line)| serde_json::from_str(line).ok()).collect())
-    }
-
-    /// Whether a person operates Doorward.
-    pub fn operates(&self, person: &Person) -> bool {
-        let loaded = self.loaded();
-        authorise(&loaded.policy, &loaded.people, person, Act::Operate).is_ok()
-    }
-
-    /// That somebody operates Doorward, or why they may not see what only operators see.
-    pub fn operator(&self, caller: &Caller) -> Result<(), Error> {
-        let loaded = self.loaded();
-        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Operate)
-            .map(drop)
-            .map_err(|refusal| Error::Refused(vec![refusal]))
     }
 
     /// What of a grant that has ended still stands, or may: as the reconciler of this process last found it; without
     /// one, as the store tells.
     pub fn overdue(&self, grant: &Grant) -> Option<Overdue> {
-        let status = self.nudge().status();
+        let status = self.0.app.nudge().status();
         if status.at.is_none() {
-            return crate::overdue::unconfirmed(&self.loaded().policy, grant, self.clock().now());
+            return crate::overdue::unconfirmed(&self.0.app.loaded().policy, grant, self.0.app.clock().now());
         }
         status.overdue.iter().find(|overdue| overdue.grant.as_ref() == Some(grant.id())).cloned()
+    }
+
+    /// Whether the security group of a grant was polled, and did not have the rules of the grant.
+    fn lacks_rules(&self, grant: &Grant, status: &Status) -> bool {
+        let loaded = self.0.app.loaded();
+        let Some(target) = loaded.policy.targets.get(grant.target()) else { return false };
+        let Some(firewall) = self.0.firewall_of(&loaded, grant) else { return false };
+        let Enforcement::SecurityGroup { group, .. } = &firewall.kind else { return false };
+        let inventory::Seen::There(group) = status.inventory.group(group) else { return false };
+        let rule = |flow: &Flow| RuleIdentity::admitting(*flow, grant.source());
+        target.ports.iter().any(|flow| !group.rules.contains_key(&rule(flow)))
     }
 
     /// What is open or waits, and what has ended and is not revoked, or not recorded.
@@ -349,10 +376,10 @@ impl Requests {
 
     /// Why it is not recorded that a grant has ended, where it is not.
     fn why_unrecorded(&self, grant: &Grant) -> Option<String> {
-        self.unrecorded().into_iter().find(|one| one.grant == *grant.id()).map(|one| one.why)
+        self.0.unrecorded().into_iter().find(|one| one.grant == *grant.id()).map(|one| one.why)
     }
 
-    fn views<'a>(&self, grants: impl Iterator<Item = &'a Grant>) -> Vec<GrantView> {
+    fn views<'g>(&self, grants: impl Iterator<Item = &'g Grant>) -> Vec<GrantView> {
         let mut views: Vec<GrantView> = grants.map(|grant| self.view(grant)).collect();
         views.sort_by(|one, other| (one.until, &one.id).cmp(&(other.until, &other.id)));
         views
@@ -360,6 +387,7 @@ impl Requests {
 
     /// A grant as it is shown.
     pub fn view(&self, grant: &Grant) -> GrantView {
+        let policy = &self.0.app.loaded().policy;
         let (state, since, until, approved_by, ended) = match grant.life() {
             Life::Waiting { asked, .. } => (State::Waiting, Some(*asked), grant.next_change(), None, None),
             Life::Open { since, until, approved_by, .. } => {
@@ -371,13 +399,18 @@ impl Requests {
             Life::Waiting { seconds, from, .. } => (Some(*seconds), from.clone()),
             Life::Open { .. } | Life::Ended { .. } => (None, Vec::new()),
         };
-        let standing = (state == State::Open).then(|| {
+        let sync_state = (state == State::Open).then(|| {
             if grant.transport() != Transport::Direct {
                 // No firewall has to let anything in.
-                return Standing::InSync;
+                return SyncState::InSync;
             }
-            let firewall = self.firewall_name(grant);
-            firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))
+            let Some(firewall) = self.0.firewall_name(grant) else { return SyncState::Unknown };
+            let status = self.0.app.nudge().status();
+            match status.of(&firewall) {
+                // As of the last pass, which may have begun before the grant.
+                SyncState::InSync if self.lacks_rules(grant, &status) => SyncState::Unknown,
+                state => state,
+            }
         });
         GrantView {
             id: grant.id().clone(),
@@ -393,13 +426,31 @@ impl Requests {
             waits_for,
             approved_by,
             ended: ended.map(|how| ended_in_words(how, since)),
-            standing,
-            closing: self.closing(grant),
+            sync_state,
+            closing: self.0.closing(grant),
             revision: grant.revision(),
-            also: self.through(grant).as_ref().and_then(Through::login),
+            opens: opens(policy, grant),
+            seen: seen(policy, grant),
+            also: self.0.through(grant).as_ref().and_then(Through::login),
             overdue: self.overdue(grant),
             unrecorded: self.why_unrecorded(grant),
         }
+    }
+}
+
+impl Requests {
+    /// Whether a person operates Doorward.
+    pub fn operates(&self, person: &Person) -> bool {
+        let loaded = self.app.loaded();
+        authorise(&loaded.policy, &loaded.people, person, Act::Operate).is_ok()
+    }
+
+    /// That somebody operates Doorward, or why they may not see what only operators see.
+    pub fn operator(&self, caller: &Caller) -> Result<(), Error> {
+        let loaded = self.app.loaded();
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Operate)
+            .map(drop)
+            .map_err(|refusal| Error::Refused(vec![refusal]))
     }
 }
 

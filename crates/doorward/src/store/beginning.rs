@@ -2,6 +2,7 @@
 
 use doorward_core::audit::{Broken, Contained, Entry, Head, Ledger};
 
+use super::alarm::Alarm;
 use super::checkpoint::Checkpoint;
 use super::outside::{Noted, Unnoted};
 use super::reading::Read;
@@ -12,36 +13,47 @@ impl Store {
     /// and contains the head that is noted outside. Without a checkpoint it is read from its first line.
     pub(super) async fn begin_to_trust(&self) -> Result<(), Error> {
         let (outside, key) = (&self.trust.outside, &self.trust.key);
-        let noted = self.or_distrust(Noted::read(outside, key)).map(|(_, head)| head);
-        let checkpoint = self.or_distrust(Checkpoint::read(outside, key));
+        let there = self.or_distrust(Noted::read(outside, key));
+        let noted = there.as_ref().map(|(_, head)| *head);
         self.trust.inner().noted = noted;
-        let mut heads: Vec<Head> = noted.into_iter().collect();
+        let checkpoint = self.or_distrust(Checkpoint::read(outside, key));
+        let alarm = there.and_then(|(noted, head)| noted.alarm(head));
+        // What came behind the alarm may be in the checkpoint and not in what an operator accepted.
+        let checkpoint = checkpoint.filter(|_| alarm.is_none());
+        let alarms = self.trust.lasting(alarm);
+        let mut heads: Vec<Head> = noted.into_iter().chain(alarms.iter().map(|alarm| alarm.since)).collect();
         if let (Some(noted), Some((end, ledger, installation))) = (noted, checkpoint)
             && installation == self.trust.installation
         {
             // One that is later than the head was not written by us in this order.
             if !self.trust.fault() && end.seq <= noted.seq {
-                let mut wanted = Contained::new(noted);
-                if self.goes_on(end, ledger, &mut wanted).await? {
+                let mut wanted: Vec<Contained> = heads.iter().copied().map(Contained::new).collect();
+                if self.goes_on(end, ledger, &mut wanted, &alarms).await? {
                     return Ok(());
                 }
             }
             heads.push(end);
         }
-        self.trust_from_the_first(noted, &heads).await
+        self.trust_from_the_first(noted, &heads, &alarms).await
     }
 
     fn or_distrust<T>(&self, read: Result<Option<T>, Unnoted>) -> Option<T> {
         read.unwrap_or_else(|error| {
             let why = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            self.trust.distrust(format!("{error}{}", why.unwrap_or_default()));
+            self.trust.distrust_files(format!("{error}{}", why.unwrap_or_default()));
             None
         })
     }
 
     /// Whether the audit log goes on from a checkpoint without a fault, and is trusted so. Where it does not, reading all
     /// of it says what is wrong.
-    async fn goes_on(&self, end: Head, mut ledger: Ledger, wanted: &mut Contained) -> Result<bool, Error> {
+    async fn goes_on(
+        &self,
+        end: Head,
+        mut ledger: Ledger,
+        wanted: &mut [Contained],
+        alarms: &[Alarm],
+    ) -> Result<bool, Error> {
         let mut connection = self.pool.acquire().await?;
         let Ok(head) = super::record::head_of(&mut connection).await? else { return Ok(false) };
         let before = i64::try_from(end.seq).unwrap_or(i64::MAX).saturating_sub(1);
@@ -50,23 +62,31 @@ impl Store {
         if !is_there || head.seq < end.seq {
             return Ok(false);
         }
-        wanted.take(end);
+        wanted.iter_mut().for_each(|one| one.take(end));
         let take = &mut |entries: Vec<Entry>| {
             for entry in &entries {
-                wanted.take(entry.head);
+                wanted.iter_mut().for_each(|one| one.take(entry.head));
                 ledger.take(entry);
             }
         };
         let fault = self.read_tail(&mut connection, end, head, take).await?;
-        if fault.is_some() || wanted.check(head).is_err() || self.is_longer(&mut connection, head).await? {
+        let is_missed = wanted.iter().any(|one| one.check(head).is_err());
+        if fault.is_some() || is_missed || self.is_longer(&mut connection, head).await? {
             return Ok(false);
         }
-        let mut inner = self.trust.inner();
-        (inner.ledger, inner.saved) = (ledger, end.seq);
+        if !self.trust.lasts(&ledger, alarms) {
+            let mut inner = self.trust.inner();
+            (inner.ledger, inner.saved) = (ledger, end.seq);
+        }
         Ok(true)
     }
 
-    async fn trust_from_the_first(&self, noted: Option<Head>, heads: &[Head]) -> Result<(), Error> {
+    async fn trust_from_the_first(
+        &self,
+        noted: Option<Head>,
+        heads: &[Head],
+        alarms: &[Alarm],
+    ) -> Result<(), Error> {
         let mut contained: Vec<Contained> = heads.iter().copied().map(Contained::new).collect();
         let read = self.read_record(&mut contained, &mut |_, _| {}).await?;
         // A key that was there before may have written what has no MAC now.
@@ -81,18 +101,22 @@ impl Store {
         }
         let missed = contained.iter().find_map(|one| one.check(read.end).err());
         if let Some(broken) = read.broken.or(missed) {
-            self.trust.distrust(broken);
+            self.trust.distrust_read(broken, &read.ledger, alarms);
             return Ok(());
         }
-        if self.trust.fault() {
+        if self.trust.lasts(&read.ledger, alarms) || self.trust.fault() {
+            self.trust.accepted_before(read.ledger.sealed());
             return Ok(());
         }
         if noted.is_none() && read.end.seq > 0 {
             let file = self.trust.outside.display();
-            self.trust.distrust(format!("the head file of the audit log, `{file}`, is missing, so a truncation of the audit log cannot be ruled out: restore it from a current copy, or from another server of this store"));
+            self.trust.distrust_files(format!("the head file of the audit log, `{file}`, is missing, so a truncation of the audit log cannot be ruled out: restore it from a current copy, or from another server of this store"));
             return Ok(());
         }
-        self.trust.inner().ledger = read.ledger;
+        {
+            let mut inner = self.trust.inner();
+            (inner.ledger, inner.over) = (read.ledger, alarms.first().cloned());
+        }
         if noted.is_none() {
             // Before the first entry, likewise.
             self.trust.write_down(read.end);

@@ -25,9 +25,9 @@ pub(super) struct Checkpoint {
 }
 
 /// The purpose of its MAC, which says the version of its form, too.
-const PURPOSE: &str = "audit checkpoint 2";
+const PURPOSE: &str = "audit checkpoint 3";
 /// What a file begins with; behind it the installation, the head and the MAC, and on the next line the ledger.
-const FORM: &str = "doorward-checkpoint-2";
+const FORM: &str = "doorward-checkpoint-3";
 
 /// The most bytes that are read, which is more than a ledger ever has: with more, the whole record is read.
 const AT_MOST: u64 = 1 << 28;
@@ -62,6 +62,17 @@ impl Checkpoint {
         }
         let (Ok(end), Ok(ledger)) = (end.parse(), Ledger::restored(ledger)) else { return Err(forged()) };
         Ok(Some((end, ledger, (*installation).to_owned())))
+    }
+
+    /// Takes away the one next to a head: then the whole record is read.
+    pub fn remove(head: &Path) {
+        let path = Self::path(head);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, file = %path.display(), "could not remove the checkpoint");
+            }
+            _ => {}
+        }
     }
 
     /// Puts it next to a head.

@@ -4,12 +4,13 @@
 //! The file is preallocated, so that a line overwrites blanks. A line is a MAC and an end; once the end is recorded, the line
 //! is blanked again. A line without a valid MAC is ignored, and could only revoke.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use doorward_core::audit::{Event, What};
+use doorward_core::firewall::InstallationId;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::Person;
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ const ROOM: usize = 64 * 1024;
 
 /// The most bytes that are read, so that nobody's file fills the memory.
 const MOST: u64 = 4 * 1024 * 1024;
+
+/// How long another process may hold the file locked until it counts as one that cannot be used.
+const LOCKED: Duration = Duration::from_millis(250);
 
 const PURPOSE: &str = "decided end";
 
@@ -62,7 +66,6 @@ pub enum KeptEnd {
 /// What an end is the end of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EndOf {
-    /// A grant.
     Grant(GrantId),
     /// A sign-in session, as it is called in a list.
     Session(String),
@@ -178,6 +181,14 @@ impl Store {
     }
 }
 
+/// The installation of a store that need not be opened for it: as the head of its audit log names it. None where there is
+/// no head, or where it was not written with the key.
+pub fn noted_installation(files: &AuditFiles) -> Option<InstallationId> {
+    let key = Key::read(&files.key).ok()??;
+    let (noted, _) = Noted::read(&files.head, &key).ok()??;
+    noted.installation.parse().ok()
+}
+
 /// Keeps an end for the server of a store that cannot be opened; it is in force as soon as the server has read the file,
 /// within a second. False where no key and head say which store that is.
 pub fn keep_without_store(files: &AuditFiles, end: &KeptEnd) -> io::Result<bool> {
@@ -262,8 +273,20 @@ impl EndsFile<'_> {
     /// The file, which no other process writes meanwhile.
     fn opened(&self, make: bool) -> io::Result<File> {
         let file = state_file::open(&self.path(), make, self.head)?;
-        file.lock()?;
-        Ok(file)
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(error),
+                // Whoever writes it does so within milliseconds; who holds it longer must not hold up a revocation.
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCKED => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "another process holds it locked"));
+                }
+            }
+        }
     }
 
     fn end_of(&self, line: &[u8]) -> Option<KeptEnd> {
@@ -339,6 +362,25 @@ mod tests {
         std::fs::write(store.ends_file().path(), b"\xff\xfe\n").expect("a file");
         store.keep_end(&other).expect("kept");
         assert_eq!(store.kept_ends().expect("read").ends, [other]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn who_holds_the_file_locked_holds_up_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("d.db");
+        let store = Store::open(&path.display().to_string(), [1; 4]).await.expect("a store");
+        let kept = end("g-aaaaaaaaaaaa", "maria");
+        store.keep_end(&kept).expect("kept");
+        let holder = File::open(store.ends_file().path()).expect("a file");
+        holder.lock().expect("locked");
+        let begun = Instant::now();
+        assert!(store.kept_ends().is_err());
+        assert!(store.keep_end(&end("g-bbbbbbbbbbbb", "maria")).is_err());
+        assert!(store.drop_end(&kept.of().expect("a grant")).is_err());
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        holder.unlock().expect("unlocked");
+        assert_eq!(store.kept_ends().expect("read").ends, [kept]);
         store.close().await;
     }
 }

@@ -5,9 +5,9 @@ use doorward_core::grant::Grant;
 use jiff::Timestamp;
 use sqlx::Row as _;
 
+use super::coverage::Turn;
 use super::reading::Read;
 use super::tables;
-use super::told::Turn;
 use super::writing::Writing;
 use super::{Error, Store};
 
@@ -110,7 +110,7 @@ mod tests {
     use doorward_core::policy::{PasswordHash, Person};
 
     use super::super::passwords::Binding;
-    use super::super::{KeptDoors, Seen};
+    use super::super::{KeptGroups, Seen};
     use super::*;
 
     async fn run(store: &Store, statements: &[&'static str]) {
@@ -165,8 +165,8 @@ mod tests {
         as_version(&path, SEALS - 1).await;
 
         let store = Store::open(&path, [1; 4]).await.expect("a store");
-        let doors = KeptDoors { places: vec!["group 1".into()], ..KeptDoors::default() };
-        assert_eq!(store.doors(now).await.expect("read"), doors);
+        let remembered_groups = KeptGroups { groups: vec!["group 1".into()], ..KeptGroups::default() };
+        assert_eq!(store.remembered_groups(now).await.expect("read"), remembered_groups);
         assert!(store.seen_passwords(now).await.expect("read")[&jon].accepts(&password));
         assert_eq!(store.known(now).await.expect("read"), []);
         assert!(store.verify().await.expect("read").is_ok());
@@ -175,8 +175,8 @@ mod tests {
         run(&store, &["UPDATE doors SET seal = ''", "UPDATE passwords SET seal = ''"]).await;
         store.close().await;
         let store = Store::open(&path, [1; 4]).await.expect("a store");
-        let doors = KeptDoors { forged: vec!["group 1".into()], ..KeptDoors::default() };
-        assert_eq!(store.doors(now).await.expect("read"), doors);
+        let remembered_groups = KeptGroups { forged: vec!["group 1".into()], ..KeptGroups::default() };
+        assert_eq!(store.remembered_groups(now).await.expect("read"), remembered_groups);
         assert!(!store.seen_passwords(now).await.expect("read")[&jon].accepts(&password));
         let verified = store.verify_all(&[]).await.expect("read");
         let noted = "the firewall entry \"group 1\" was noted by somebody without the key";
@@ -187,7 +187,7 @@ mod tests {
         let event = |what| Event::new(now, Who::Doorward, what);
         store.accept(verified.head, event, verified.found).await.expect("accepted");
         assert!(store.verify().await.expect("read").is_ok());
-        assert_eq!(store.doors(now).await.expect("read"), KeptDoors::default());
+        assert_eq!(store.remembered_groups(now).await.expect("read"), KeptGroups::default());
     }
 
     #[tokio::test]

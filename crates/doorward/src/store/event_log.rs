@@ -91,6 +91,9 @@ fn line(event: &Event, grant: Option<&Grant>) {
             Ending::Closed { by } => {
                 log!(info, grant = %id, person, target, %by, from, login, "grant revoked")
             }
+            Ending::Withdrawn { by } => {
+                log!(info, grant = %id, person, target, %by, from, login, "request withdrawn")
+            }
             Ending::NoLongerAllowed { why } => {
                 log!(info, grant = %id, person, target, why, "grant revoked by the policy");
             }
@@ -119,7 +122,9 @@ fn line(event: &Event, grant: Option<&Grant>) {
             log!(warn, %firewall, found, "drift corrected");
         }
         What::FirewallRecovered { firewall } => log!(info, %firewall, "firewall in sync again"),
-        What::SessionsRecovered { place } => log!(info, place, "ending sessions works again"),
+        What::SessionsRecovered { account_region } => {
+            log!(info, account_region, "ending sessions works again")
+        }
         What::RecordRead => log!(info, person, from, login, "audit log read"),
         // Whoever meets these says them at once, also while the store cannot be written.
         What::FirewallFailed { .. }

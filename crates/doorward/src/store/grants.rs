@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use super::coverage::Turn;
 use super::rows::{Mistrusted, SETTLED, columns};
-use super::told::Turn;
 use super::writing::Writing;
 use super::{Error, Store};
 
@@ -77,10 +77,10 @@ impl Store {
         let (mut states, mut swallowed) = (Vec::new(), Vec::new());
         for change in changes {
             let body = to_text(&change.after)?;
-            let told = events.iter().rposition(|event| event.what.grant() == Some(change.after.id()));
-            let told = told
+            let event = events.iter().rposition(|event| event.what.grant() == Some(change.after.id()));
+            let event = event
                 .ok_or_else(|| Error::damaged(change.after.id().as_str(), "no event records its change"))?;
-            states.push((told, Hash::of(body.as_bytes())));
+            states.push((event, Hash::of(body.as_bytes())));
             // What never was open has no rules to be seen gone.
             let settled = change.after.ended() && change.after.since().is_none();
             let seal = if settled { self.settled_seal(change.after.id().as_str()) } else { String::new() };
@@ -94,13 +94,13 @@ impl Store {
                     .push(format!("the grant \"{grant}\" in the store: its row does not take that it ended"));
             }
         }
-        let state = |number| states.iter().find(|(told, _)| *told == number).map(|(_, state)| *state);
+        let state = |number| states.iter().find(|(event, _)| *event == number).map(|(_, state)| *state);
         let left = |number| Left { grant: state(number), rows: Vec::new() };
         let at = events.last().map(|event| event.at);
         let events = events.into_iter().enumerate().map(|(number, event)| (event, left(number)));
         let mut events: Vec<_> = events.collect();
         if let Some(at) = at.filter(|_| !swallowed.is_empty()) {
-            let alarm = Event::new(at, Who::Doorward, What::LogAlarm { found: swallowed });
+            let alarm = Event::new(at, Who::Doorward, What::LogAlarm { found: swallowed, log: false });
             events.push((alarm, Left { grant: None, rows: Vec::new() }));
         }
         self.append(&mut turn.writing, turn.head, events).await
@@ -123,8 +123,8 @@ impl Store {
         // One that is not what the audit log says admits nobody, and keeps nobody else out.
         let believed = |body: &String| {
             let other: Grant = serde_json::from_str(body).ok()?;
-            let is_told = self.trust.at(u64::MAX, |ledger| ledger.check(other.id(), body, false).is_ok());
-            is_told.unwrap_or(false).then_some(other)
+            let is_recorded = self.trust.at(u64::MAX, |ledger| ledger.check(other.id(), body, false).is_ok());
+            is_recorded.unwrap_or(false).then_some(other)
         };
         let others = bodies.iter().filter_map(believed).filter(|other| other.id() != grant.id());
         let others: Vec<Grant> = others.collect();
@@ -186,8 +186,11 @@ impl Store {
         let (head, connection): (Head, &mut AnyConnection) = (turn.head, &mut *turn);
         let mut events = Vec::new();
         if alarm {
-            let found = mistrusted.iter().map(Mistrusted::told).take(100).collect();
-            events.push((Event::new(now, Who::Doorward, What::LogAlarm { found }), Left::default()));
+            let found = mistrusted.iter().map(Mistrusted::describe).take(100).collect();
+            events.push((
+                Event::new(now, Who::Doorward, What::LogAlarm { found, log: false }),
+                Left::default(),
+            ));
         }
         for one in mistrusted {
             let how = Ending::NoLongerAllowed { why: one.why.clone() };
@@ -198,14 +201,14 @@ impl Store {
             };
             let ended = row.filter(|row| row.id().as_str() == one.id).map(|row| row.end(how.clone(), now));
             // From where it was opened is in the entries. What they do not tell of is no history.
-            let told = self.told(&lines_of(connection, &one.id).await?)?;
-            let told = ended.as_ref().and_then(|ended| told.said.put_right(ended));
-            let (is_told, ended) = (told.is_some(), told.or(ended));
+            let histories = self.histories(&lines_of(connection, &one.id).await?)?;
+            let histories = ended.as_ref().and_then(|ended| histories.said.put_right(ended));
+            let (is_repaired, ended) = (histories.is_some(), histories.or(ended));
             let mut state = None;
             match &ended {
                 Some(ended) => {
                     let body = to_text(ended)?;
-                    state = is_told.then(|| Hash::of(body.as_bytes()));
+                    state = is_repaired.then(|| Hash::of(body.as_bytes()));
                     let (name, changed) = columns(ended);
                     // What never was opened by us has no rules to be seen gone.
                     let settled = i64::from(!one.known || ended.since().is_none());

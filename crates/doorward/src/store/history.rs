@@ -12,12 +12,12 @@ use super::{Error, Store};
 
 /// What entries say of grants, and how the last of each left its row; none where that entry has no MAC.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Histories {
     pub said: Said,
     left: BTreeMap<GrantId, Option<Option<Hash>>>,
 }
 
-impl Told {
+impl Histories {
     /// Whether a row is what the entries say of it.
     fn is_of(&self, grant: &Grant, row: Hash) -> bool {
         match self.left.get(grant.id()) {
@@ -59,14 +59,14 @@ impl Store {
                 (measured!(self, query(), believed), sqlx::query(OF_ALL).bind(limit))
             }
         };
-        let told = self.told(&lines.fetch_all(&self.pool).await?)?;
-        let grants = grants.into_iter().filter(|(grant, left)| told.is_of(grant, *left));
+        let histories = self.histories(&lines.fetch_all(&self.pool).await?)?;
+        let grants = grants.into_iter().filter(|(grant, left)| histories.is_of(grant, *left));
         Ok(grants.map(|(grant, _)| grant).collect())
     }
 
     /// What lines say, as far as the holder of the key wrote or sealed them.
-    pub(super) fn told(&self, lines: &[AnyRow]) -> Result<Told, Error> {
-        let (sealed, mut told) = (self.trust.sealed(), Told::default());
+    pub(super) fn histories(&self, lines: &[AnyRow]) -> Result<Histories, Error> {
+        let (sealed, mut histories) = (self.trust.sealed(), Histories::default());
         for row in lines {
             let (seq, line) = super::record::kept(row)?;
             let Some(entry) = Entry::read(&line).ok().filter(|entry| entry.head.seq == seq) else { continue };
@@ -74,13 +74,13 @@ impl Store {
             if !is_authentic && (entry.mac.is_some() || seq >= sealed) {
                 continue;
             }
-            told.said.take(&entry.line);
+            histories.said.take(&entry.line);
             if let Some(grant) = entry.line.event.what.grant()
                 && (entry.line.state.is_some() || matches!(entry.line.event.what, What::Ended { .. }))
             {
-                told.left.insert(grant.clone(), is_authentic.then_some(entry.line.state));
+                histories.left.insert(grant.clone(), is_authentic.then_some(entry.line.state));
             }
         }
-        Ok(told)
+        Ok(histories)
     }
 }

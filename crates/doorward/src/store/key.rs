@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use doorward_core::audit::{Authenticator, Hash};
 use ring::hmac;
 
+use super::Store;
+
 /// 32 bytes of chance, with which HMAC-SHA-256 is computed.
+#[derive(Clone)]
 pub struct Key(hmac::Key);
 
 impl fmt::Debug for Key {
@@ -139,6 +142,39 @@ impl Key {
     }
 }
 
+/// Authenticates what the processes of one machine tell each other about a store, in files that are not the store's.
+#[derive(Debug, Clone)]
+pub struct Seals {
+    key: Key,
+    /// What was sealed for one store is not believed of another.
+    installation: String,
+}
+
+impl Seals {
+    /// By the key of a store, and the name of its installation.
+    pub fn new(key: Key, installation: &str) -> Self {
+        Self { key, installation: installation.to_owned() }
+    }
+
+    /// A text with its MAC for one purpose in front, as one line.
+    pub fn sealed(&self, purpose: &str, text: &str) -> String {
+        format!("{} {text}\n", self.key.seal(purpose, &[&self.installation, text]))
+    }
+
+    /// The text of such a line; none of one that was sealed for something else, or not with the key.
+    pub fn opened<'t>(&self, purpose: &str, line: &'t str) -> Option<&'t str> {
+        let (seal, text) = line.strip_suffix('\n')?.split_once(' ')?;
+        self.key.is_seal(seal, purpose, &[&self.installation, text]).then_some(text)
+    }
+}
+
+impl Store {
+    /// Authenticates what other processes of this machine note beside the store.
+    pub fn seals(&self) -> Seals {
+        Seals::new(self.trust.key.clone(), self.installation.as_str())
+    }
+}
+
 /// Fields of one purpose as bytes that no others give.
 pub(super) fn framed(purpose: &str, fields: &[&str]) -> Vec<u8> {
     let mut text = b"doorward ".to_vec();
@@ -196,6 +232,19 @@ mod tests {
         }
         assert!(!key.is_seal("", "session", &["ab", "c"]));
         assert!(!Key::new(&[8; 32]).is_seal(&seal, "session", &["ab", "c"]));
+    }
+
+    #[test]
+    fn a_sealed_line_is_opened_for_its_purpose_and_store_alone() {
+        let seals = |key, installation| Seals::new(Key::new(&[key; 32]), installation);
+        let line = seals(7, "one").sealed("state", "{\"a\": 1}");
+        assert_eq!(seals(7, "one").opened("state", &line), Some("{\"a\": 1}"));
+        assert_eq!(seals(7, "one").opened("other", &line), None);
+        assert_eq!(seals(7, "two").opened("state", &line), None);
+        assert_eq!(seals(8, "one").opened("state", &line), None);
+        for altered in ["", "\n", line.trim_end(), &line.replace('1', "2"), &format!("{line}{line}")] {
+            assert_eq!(seals(7, "one").opened("state", altered), None, "{altered:?}");
+        }
     }
 
     #[test]

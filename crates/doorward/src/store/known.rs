@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::Row as _;
 
+use super::coverage::{Bind, Turn};
 use super::tables::KNOWN;
-use super::told::{Bind, Turn};
 use super::{Error, Store};
 
 /// How long a sign-in is remembered.

@@ -3,12 +3,13 @@
 //! Every change of grants is written in one transaction with its entries of the audit log.
 
 mod accept;
+mod alarm;
 mod answering;
 mod attempts;
 mod beginning;
 mod checkpoint;
 mod closes;
-mod doors;
+mod coverage;
 mod earlier_versions;
 mod event_log;
 mod foreign;
@@ -17,52 +18,53 @@ mod history;
 mod key;
 mod known;
 mod noticed;
+mod opening;
 mod outside;
 mod owners;
 mod passwords;
 mod reading;
 mod record;
+mod remembered_groups;
 mod rows;
 mod rules;
+mod schema;
 mod sessions;
 mod tables;
-mod told;
 mod trust;
+mod unusable;
 mod url;
 mod vended;
 mod verify;
 mod walk;
 mod writing;
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use answering::StoreFile;
+use answering::{Keeper, StoreFile};
 use doorward_core::firewall::InstallationId;
-use sqlx::any::AnyPoolOptions;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyPool;
 use trust::Trust;
-use url::{sqlite_url, without_password};
+use unusable::Unusable;
 use writing::Queue;
 
-use crate::state_file;
+use crate::clock::SKEW;
 
-pub use closes::{EndOf, KeptEnd, KeptEnds, keep_without_store};
-pub use doors::KeptDoors;
+pub use closes::{EndOf, KeptEnd, KeptEnds, keep_without_store, noted_installation};
 pub use grants::Change;
-pub use key::{Key, KeyError};
+pub use key::{Key, KeyError, Seals};
 pub use known::{Mark, REMEMBERED};
+pub use opening::WhenLost;
 pub use outside::AuditFiles;
 pub use owners::Foreign;
 pub use passwords::{Binding, Seen};
-pub use rows::{Mistrusted, Standing};
+pub use remembered_groups::KeptGroups;
+pub use rows::{Mistrusted, UnsettledGrants};
 pub use rules::NotedRule;
 pub use sessions::{Listed, Session, SessionKind, is_due, session_id};
+pub use unusable::obstacle;
 pub use verify::Verified;
 
 /// Grants, the audit log and sessions.
@@ -77,6 +79,9 @@ pub struct Store {
     installation: InstallationId,
     trust: Arc<Trust>,
     file: Option<StoreFile>,
+    /// When the last entry was recorded that was there when it was opened.
+    last_recorded: Option<Timestamp>,
+    keeper: Arc<Keeper>,
 }
 
 /// Why the store did not do what was asked. Nothing was changed then.
@@ -105,6 +110,10 @@ pub enum Error {
     /// It was not waited for any longer.
     #[error("the store did not answer in time")]
     Late,
+    /// A table or a column is missing, or a value is of another type than we write: somebody else wrote to it, or it is
+    /// damaged.
+    #[error("the store was altered or is damaged")]
+    Altered(#[source] sqlx::Error),
     /// The database refused or broke off.
     #[error("the store did not answer")]
     Query(#[source] sqlx::Error),
@@ -128,26 +137,45 @@ pub enum Error {
     Damaged { what: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// Why an SQLite file cannot be a store, where that can be told better than SQLite does.
-#[derive(Debug, thiserror::Error)]
-enum Unusable {
-    #[error("it is a folder")]
-    Folder,
-    #[error("its folder does not exist")]
-    NoFolder,
-    #[error("it is not an SQLite database")]
-    Foreign,
-    #[error("it is not writable: the file, its folder or the whole disk is read-only")]
-    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let full = error.as_database_error().is_some_and(|error| {
             // SQLite's SQLITE_FULL and PostgreSQL's disk_full.
             error.code().is_some_and(|code| code == "13" || code == "53100")
         });
-        if full { Self::Full } else { Self::Query(error) }
+        match error {
+            _ if full => Self::Full,
+            error if is_of_another_form(&error) => Self::Altered(error),
+            error => Self::Query(error),
+        }
+    }
+}
+
+/// Whether a database has answered, and not in the form that we gave it.
+fn is_of_another_form(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{ColumnDecode, ColumnIndexOutOfBounds, ColumnNotFound, Database, Decode, TypeNotFound};
+    match error {
+        ColumnDecode { .. }
+        | ColumnIndexOutOfBounds { .. }
+        | ColumnNotFound(_)
+        | Decode(_)
+        | TypeNotFound { .. } => true,
+        Database(refused) => {
+            let code = refused.code().unwrap_or_default();
+            // PostgreSQL's have five digits or letters: undefined_table, undefined_column, character_not_in_repertoire.
+            let of_postgres = ["42P01", "42703", "22021"].contains(&code.as_ref());
+            // The low byte of SQLite's extended codes is the plain one: SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB.
+            let of_sqlite =
+                match code.parse::<i32>().ok().filter(|code| *code < 10_000).map(|code| code & 0xff) {
+                    Some(1) => ["no such table", "no such column"]
+                        .iter()
+                        .any(|text| refused.message().contains(text)),
+                    Some(code) => [11, 26].contains(&code),
+                    None => false,
+                };
+            of_postgres || of_sqlite
+        }
+        _ => false,
     }
 }
 
@@ -156,7 +184,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Key(error) => error.hint(),
+            Self::Open { source, .. } => source.downcast_ref::<Unusable>().and_then(Unusable::hint),
             Self::Owner(foreign) => Some(foreign.hint()),
+            Self::Altered(_) => Some(
+                "restore the database, or remove what somebody added to it: Doorward cannot read what is there".into(),
+            ),
             _ => None,
         }
     }
@@ -167,118 +199,26 @@ impl Error {
 }
 
 impl Store {
-    /// Opens a store, making it when it is not there: `postgres://…`, or the path of an SQLite file. The key of its record
-    /// is next to it.
-    ///
-    /// `random` names the installation when the store is new.
-    pub async fn open(store: &str, random: [u8; 4]) -> Result<Self, Error> {
-        Self::open_with(store, &AuditFiles::beside(store), random).await
-    }
-
-    /// The same with the key and the head of the audit log in files of one's choice; a key that is not there is made.
-    ///
-    /// The whole record is read and checked. One that is not what was written is no reason not to open it: what is
-    /// open has to be closed. See [`Self::distrusted`].
-    pub async fn open_with(store: &str, files: &AuditFiles, random: [u8; 4]) -> Result<Self, Error> {
-        sqlx::any::install_default_drivers();
-        let remote = store.starts_with("postgres://") || store.starts_with("postgresql://");
-        let shown = if remote { without_password(store) } else { store.to_owned() };
-        let url = if remote { store.to_owned() } else { sqlite_url(Path::new(store)) };
-        let opened = |source| Error::Open { store: shown.clone(), source };
-        let file = (!remote).then(|| Path::new(store));
-        if let Some(foreign) = Foreign::to_this_process(file, files) {
-            return Err(Error::Owner(foreign));
-        }
-        if !remote {
-            usable(Path::new(store)).map_err(|source| opened(source.into()))?;
-        }
-        // Once without the pool, which would try again and again and then say only that it did.
-        let mut tried = first_answer(&url, remote).await.map_err(|source| opened(told(source)))?;
-        settings(&mut tried, remote).await.map_err(|source| opened(told(source)))?;
-        tried.close().await.map_err(|source| opened(told(source)))?;
-        let options = AnyPoolOptions::new()
-            .acquire_timeout(ANSWERS)
-            // A connection to another machine may have been cut; a file is where it was.
-            .test_before_acquire(remote)
-            .after_connect(move |connection, _| Box::pin(settings(connection, remote)));
-        let pool = options.clone().max_connections(if remote { 8 } else { 4 }).connect(&url).await;
-        let pool = pool.map_err(|source| opened(told(source)))?;
-        // Connected when first asked, by the thread that asks, and kept from then on: a database that has no connection
-        // left for anybody has these.
-        let reserved = options.max_connections(RESERVED).idle_timeout(None).max_lifetime(None);
-        let reserved = reserved.connect_lazy(&url).map_err(|source| opened(told(source)))?;
-        let migration = |version, name, text| {
-            let sql = sqlx::SqlSafeStr::into_sql_str(text);
-            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
-        };
-        let migrations = vec![
-            migration(1, "first", include_str!("../../migrations/0001_first.sql")),
-            migration(2, "sign-ins", include_str!("../../migrations/0002_sign_ins.sql")),
-            migration(3, "seals", include_str!("../../migrations/0003_seals.sql")),
-            migration(5, "rules", include_str!("../../migrations/0005_rules.sql")),
-            migration(SEALS_OF_ALL, "seals of all", include_str!("../../migrations/0006_seals_of_all.sql")),
-            migration(ROWS_TOLD, "rows told", include_str!("../../migrations/0007_rows_told.sql")),
-        ];
-        // Before the first write.
-        let (key, is_new) = foreign::key(files, &pool).await?;
-        files.clear();
-        let (sealed, told) = (has(&pool, SEALS_OF_ALL).await, has(&pool, ROWS_TOLD).await);
-        let form = |source| Error::Form { store: shown.clone(), source };
-        Migrator::with_migrations(migrations).run(&pool).await.map_err(form)?;
-
-        let name = InstallationId::from_random(random);
-        sqlx::query("INSERT INTO installation (id, name) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
-            .bind(name.as_str())
-            .execute(&pool)
-            .await?;
-        sqlx::query("INSERT INTO head (id, seq, hash) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING")
-            .bind(doorward_core::audit::Hash::ZERO.to_string())
-            .execute(&pool)
-            .await?;
-        let row = sqlx::query("SELECT name FROM installation WHERE id = 1").fetch_one(&pool).await?;
-        let name: String = row.try_get(0)?;
-        // Whose the rules in AWS are is noted outside, too: by another name none of them would be ours.
-        let noted = outside::Noted::read(&files.head, &key).ok().flatten();
-        let head = noted.as_ref().map(|(_, head)| *head);
-        let noted: Option<InstallationId> = noted.and_then(|(noted, _)| noted.installation.parse().ok());
-        let kept = name.parse::<InstallationId>().map_err(|error| Error::damaged("installation", error));
-        let installation = match (&noted, kept) {
-            (Some(noted), _) => noted.clone(),
-            (None, kept) => kept?,
-        };
-        files.tell_of_others(file);
-        let trust = Trust::new(key, is_new, files.head.clone(), installation.to_string());
-        // What is found from here on is accepted by another head than this.
-        trust.inner().noted = head;
-        if installation.as_str() != name {
-            trust.distrust(reading::of_another(&name, &installation));
-        }
-        let (queue, trust) = (Queue::new(), Arc::new(trust));
-        let file = if remote { None } else { StoreFile::of(Path::new(store)) };
-        let store = Self { pool, reserved, queue, installation, trust, file };
-        if !sealed {
-            store.seal_what_was_there().await?;
-        }
-        store.begin_to_trust_all().await?;
-        if !told {
-            store.tell_of_rows_before().await?;
-        }
-        Ok(store)
-    }
-
-    async fn begin_to_trust_all(&self) -> Result<(), Error> {
-        match self.begin_to_trust().await {
-            // Another server of this store has just sealed its record.
-            Err(Error::Conflict) => self.begin_to_trust().await?,
-            done => done?,
-        }
-        self.trust.note_soon();
-        Ok(())
-    }
-
     /// The same store by the connections, and with the turn at writing, that are set apart for who ends grants.
     pub fn reserved(&self) -> Self {
         Self { pool: self.reserved.clone(), queue: self.queue.first(), ..self.clone() }
+    }
+
+    /// Distrusts the store where an answer of it was not in the form that we gave it: nothing new is opened until an
+    /// operator has accepted it. The same answer.
+    fn or_distrusted<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Altered(source)) = &answer {
+            self.trust.distrust(format!("a table of the store cannot be read: {source}"));
+            self.trust.note_soon();
+        }
+        answer
+    }
+
+    /// By how much the clock is behind what the audit log had when the store was opened, if that is more than two clocks may
+    /// differ by: then it cannot say what is over.
+    pub fn clock_is_behind(&self, now: Timestamp) -> Option<SignedDuration> {
+        let behind = self.last_recorded?.duration_since(now);
+        (behind > SKEW).then_some(behind)
     }
 
     /// Which installation this store belongs to.
@@ -296,18 +236,8 @@ impl Store {
         }
         self.pool.close().await;
         self.reserved.close().await;
+        self.keeper.close().await;
     }
-}
-
-/// The migration by which every row of `passwords` and `doors` came to have a seal.
-const SEALS_OF_ALL: i64 = 6;
-/// The one by which the audit log came to tell of every row.
-const ROWS_TOLD: i64 = 7;
-
-/// Whether a store was brought to a form before; a new one, in which there are no migrations and no rows, is as if it was.
-async fn has(pool: &AnyPool, version: i64) -> bool {
-    let query = sqlx::query("SELECT version FROM _sqlx_migrations WHERE version = $1").bind(version);
-    query.fetch_optional(pool).await.map_or(true, |row| row.is_some())
 }
 
 /// How long one who has to close waits for the store.
@@ -322,93 +252,4 @@ pub async fn in_time<T, E: From<Error>>(asked: impl Future<Output = Result<T, E>
 /// Whether there is a store to open; one on a server is asked only by opening it.
 pub fn is_there(store: &str) -> bool {
     store.contains("://") || Path::new(store).exists()
-}
-
-/// How many connections are set apart for who ends grants.
-const RESERVED: u32 = 2;
-
-/// How long the database may take to give a connection.
-const ANSWERS: Duration = Duration::from_secs(10);
-
-/// What every SQLite database begins with (sqlite.org/fileformat.html, 1.3).
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
-/// Why a path cannot be a store, as far as that is seen without making anything.
-pub fn obstacle(path: &Path) -> Option<String> {
-    if let Err(unusable @ (Unusable::NoFolder | Unusable::Folder)) = placed(path) {
-        return Some(unusable.to_string());
-    }
-    let start = File::open(path).and_then(starts);
-    start.is_ok_and(|start| !is_database(&start)).then(|| Unusable::Foreign.to_string())
-}
-
-/// A store is a file in a folder that is there.
-fn placed(path: &Path) -> Result<(), Unusable> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(Unusable::NoFolder);
-    }
-    if path.is_dir() { Err(Unusable::Folder) } else { Ok(()) }
-}
-
-fn starts(file: File) -> std::io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    file.take(SQLITE.len() as u64).read_to_end(&mut start)?;
-    Ok(start)
-}
-
-fn is_database(start: &[u8]) -> bool {
-    start.is_empty() || start == SQLITE
-}
-
-/// A file that is there is a database, or as empty as a new one.
-fn usable(path: &Path) -> Result<(), Unusable> {
-    placed(path)?;
-    // Nobody else reads who opened what; SQLite's side files follow.
-    let opened = state_file::open_or_create(path, |created| owners::give_to_folders_owner(created, path));
-    let start = opened.and_then(starts).map_err(|error| Unusable::ReadOnly(error.into()))?;
-    if is_database(&start) { Ok(()) } else { Err(Unusable::Foreign) }
-}
-
-/// A connection; a database that is only starting is waited for.
-async fn first_answer(url: &str, remote: bool) -> Result<AnyConnection, sqlx::Error> {
-    let begun = Instant::now();
-    let mut told = false;
-    loop {
-        match AnyConnection::connect(url).await {
-            Err(sqlx::Error::Io(error)) if remote && begun.elapsed() < ANSWERS => {
-                if !std::mem::replace(&mut told, true) {
-                    let seconds = ANSWERS.as_secs();
-                    tracing::warn!(%error, seconds, "the store's database does not answer, waiting");
-                }
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-            done => return done,
-        }
-    }
-}
-
-async fn settings(connection: &mut AnyConnection, remote: bool) -> Result<(), sqlx::Error> {
-    if !remote {
-        // A commit that returned outlives a power cut; readers never wait for the writer.
-        for pragma in [
-            "PRAGMA journal_mode = WAL",
-            "PRAGMA synchronous = FULL",
-            "PRAGMA busy_timeout = 10000",
-            "PRAGMA cache_size = -2000",
-        ] {
-            sqlx::query(pragma).execute(&mut *connection).await?;
-        }
-    }
-    Ok(())
-}
-
-fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-    // The low byte of SQLite's extended codes is the plain one; PostgreSQL's have five digits or letters.
-    // 8: SQLITE_READONLY; 14: SQLITE_CANTOPEN, of a side file, since the file itself was opened.
-    match code.filter(|code| *code < 10_000).map(|code| code & 0xff) {
-        Some(8 | 14) => Unusable::ReadOnly(error.into()).into(),
-        _ => error.into(),
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::Store;
-use super::rows::{Mistrusted, Standing};
+use super::rows::{Mistrusted, UnsettledGrants};
 use doorward_core::grant::Grant;
 
 /// How many rows are remembered as noticed. Beyond that they are noticed again, which costs a pass and no more.
@@ -47,7 +47,7 @@ impl Noticed {
 
 impl Store {
     /// The grants of a reading that are believed; of the others the reconciler hears.
-    pub(super) fn believed(&self, Standing { grants, mistrusted }: Standing) -> Vec<Grant> {
+    pub(super) fn believed(&self, UnsettledGrants { grants, mistrusted }: UnsettledGrants) -> Vec<Grant> {
         self.trust.noticed.take(&mistrusted);
         grants
     }
@@ -113,12 +113,12 @@ mod tests {
         one().await;
         mine().await;
         assert!(!is_noticed(&store).await, "each once");
-        let standing = store.standing().await.expect("read");
+        let unsettled = store.unsettled().await.expect("read");
         assert!(!is_noticed(&store).await, "whoever ends them knows");
-        store.trust.noticed.forget(&standing.mistrusted);
+        store.trust.noticed.forget(&unsettled.mistrusted);
         one().await;
         assert!(is_noticed(&store).await, "put back, it is news");
-        store.trust.noticed.forget(&standing.mistrusted);
+        store.trust.noticed.forget(&unsettled.mistrusted);
         mine().await;
         assert!(is_noticed(&store).await);
 
@@ -128,7 +128,7 @@ mod tests {
         does("DELETE FROM grants").await;
         all().await;
         assert!(is_noticed(&store).await, "a row that is missing");
-        store.trust.noticed.forget(&store.standing().await.expect("read").mistrusted);
+        store.trust.noticed.forget(&store.unsettled().await.expect("read").mistrusted);
         one().await;
         assert!(is_noticed(&store).await);
     }

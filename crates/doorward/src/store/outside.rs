@@ -8,6 +8,7 @@ use std::time::Duration;
 use doorward_core::audit::Head;
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarm;
 use super::key::{Key, sync_folder};
 use crate::state_file;
 use crate::writers::{self, Reader};
@@ -113,7 +114,16 @@ pub(super) struct Noted {
     pub installation: String,
     /// `NUMBER:HASH`.
     head: String,
+    /// What was found altered and no operator has accepted since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alarm: Option<NotedAlarm>,
     mac: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct NotedAlarm {
+    found: String,
+    after: u64,
 }
 
 /// Why what is noted says nothing.
@@ -128,12 +138,32 @@ pub enum Unnoted {
 }
 
 const PURPOSE: &str = "audit head";
+/// Of one with an alarm.
+const PURPOSE_OF_ALARM: &str = "audit head with an alarm";
 
 impl Noted {
-    pub fn new(installation: &str, head: Head, key: &Key) -> Self {
-        let head = head.to_string();
-        let mac = key.seal(PURPOSE, &[installation, &head]);
-        Self { installation: installation.into(), head, mac }
+    pub fn new(installation: &str, head: Head, alarm: Option<&Alarm>, key: &Key) -> Self {
+        let alarm = alarm.map(|alarm| NotedAlarm { found: alarm.why.clone(), after: alarm.after });
+        let noted =
+            Self { installation: installation.into(), head: head.to_string(), alarm, mac: String::new() };
+        let mac = noted.sealed(|purpose, fields| key.seal(purpose, fields));
+        Self { mac, ..noted }
+    }
+
+    /// What the MAC covers.
+    fn sealed<T>(&self, seal: impl FnOnce(&str, &[&str]) -> T) -> T {
+        match &self.alarm {
+            None => seal(PURPOSE, &[&self.installation, &self.head]),
+            Some(NotedAlarm { found, after }) => {
+                seal(PURPOSE_OF_ALARM, &[&self.installation, &self.head, found, &after.to_string()])
+            }
+        }
+    }
+
+    /// The alarm, where the head is this one.
+    pub fn alarm(&self, since: Head) -> Option<Alarm> {
+        let noted = self.alarm.as_ref()?;
+        Some(Alarm { why: noted.found.clone(), since, after: noted.after })
     }
 
     /// Reads a file; none where there is no file.
@@ -145,7 +175,7 @@ impl Noted {
         };
         let forged = || Unnoted::Forged(path.into());
         let noted: Self = serde_json::from_slice(&bytes).map_err(|_| forged())?;
-        if !key.is_seal(&noted.mac, PURPOSE, &[&noted.installation, &noted.head]) {
+        if !noted.sealed(|purpose, fields| key.is_seal(&noted.mac, purpose, fields)) {
             return Err(forged());
         }
         let head = noted.head.parse().map_err(|_| forged())?;
@@ -242,7 +272,7 @@ mod tests {
         let (path, key) = (folder.path().join("head"), Key::new(&[1; 32]));
         assert!(Noted::read(&path, &key).expect("nothing").is_none());
         let head = Head { seq: 3, hash: doorward_core::audit::Hash::of(b"x") };
-        Noted::new("0a1b2c3d", head, &key).write(&path).expect("a file");
+        Noted::new("0a1b2c3d", head, None, &key).write(&path).expect("a file");
         let (noted, read) = Noted::read(&path, &key).expect("a head").expect("a head");
         assert_eq!((noted.installation.as_str(), read), ("0a1b2c3d", head));
         let text = std::fs::read_to_string(&path).expect("text");
@@ -252,5 +282,19 @@ mod tests {
         }
         std::fs::write(&path, text).expect("a file");
         assert!(Noted::read(&path, &Key::new(&[2; 32])).is_err(), "another key");
+        // An alarm is as authentic, and nobody takes it away.
+        let alarm = Alarm { why: "entry 2 was changed".into(), since: head, after: 1 };
+        Noted::new("0a1b2c3d", head, Some(&alarm), &key).write(&path).expect("a file");
+        let (noted, read) = Noted::read(&path, &key).expect("a head").expect("a head");
+        assert_eq!((noted.alarm(read), read), (Some(alarm), head));
+        let text = std::fs::read_to_string(&path).expect("text");
+        let without = text.split_once(",\"alarm\"").expect("an alarm").0.to_owned()
+            + text.split_once('}').expect("its end").1;
+        for wrong in [without, text.replace("entry 2", "entry 3"), text.replace("\"after\":1", "\"after\":0")]
+        {
+            assert_ne!(wrong, text);
+            std::fs::write(&path, &wrong).expect("a file");
+            assert!(matches!(Noted::read(&path, &key), Err(Unnoted::Forged(_))), "{wrong}");
+        }
     }
 }

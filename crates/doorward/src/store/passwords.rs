@@ -10,8 +10,8 @@ use doorward_core::policy::{PasswordHash, Person};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::coverage::{Bind, Turn};
 use super::tables::{Kept, PASSWORDS};
-use super::told::{Bind, Turn};
 use super::{Error, Store};
 
 /// What was last seen of a person's password.

@@ -32,8 +32,18 @@ impl Store {
     ///
     /// Where the audit log was found altered, and an operator has accepted it since, it is read again.
     pub async fn check_head(&self) -> Result<(), Error> {
-        self.trust.note_displaced(self.displaced());
-        if self.trust.fault() || self.trust.inner().rereading.is_some() {
+        self.or_distrusted(self.compare_head().await)
+    }
+
+    async fn compare_head(&self) -> Result<(), Error> {
+        let displaced = self.displaced();
+        let is_displaced = displaced.is_some();
+        self.trust.note_displaced(displaced);
+        if is_displaced {
+            // What the path leads to says nothing, and no connection more is opened to it.
+            return Ok(());
+        }
+        if self.trust.inner().is_doubted() {
             return self.read_again_if_accepted().await;
         }
         let floor = self.trust.head();
@@ -67,13 +77,16 @@ impl Store {
             self.trust.distrust(Broken::Head { seq: head.seq, head: floor.seq });
             return Ok(());
         }
-        self.catch_up(&mut connection, head).await
+        self.catch_up(&mut connection, head).await?;
+        // Also if nothing is new: somebody may have removed the head file.
+        self.trust.note_soon();
+        Ok(())
     }
 
     /// Reads and checks what was appended since, up to `to`.
     pub(super) async fn catch_up(&self, connection: &mut AnyConnection, to: Head) -> Result<(), Error> {
         let known = self.trust.head();
-        if self.trust.fault() || known.seq > to.seq {
+        if self.trust.inner().is_doubted() || known.seq > to.seq {
             return Ok(());
         }
         let fault = self.read_tail(connection, known, to, &mut |entries| self.trust.take(&entries)).await?;
@@ -158,11 +171,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Kept>, Error> {
         let rows =
-            sqlx::query("SELECT seq, at, grant_id, line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
-                .bind(after)
-                .bind(i64::from(limit))
-                .fetch_all(&mut *connection)
-                .await?;
+            sqlx::query(LINES_AFTER).bind(after).bind(i64::from(limit)).fetch_all(&mut *connection).await?;
         self.trust.lines_read.fetch_add(rows.len() as u64, Ordering::Relaxed);
         rows.iter().map(|row| Kept::read(row, 0)).collect::<Result<_, sqlx::Error>>().map_err(Error::from)
     }
@@ -223,6 +232,10 @@ impl Store {
     }
 }
 
+/// Lines of the audit log. One that is longer than any of ours is not read into memory.
+const LINES_AFTER: &str = "SELECT seq, at, grant_id, CASE WHEN LENGTH(line) < 1000000 THEN line END FROM record \
+    WHERE seq > $1 ORDER BY seq LIMIT $2";
+
 /// That the store says that another installation wrote it.
 pub(super) fn of_another(name: &str, installation: &InstallationId) -> String {
     format!("the store says that it is that of `{name}`, and it was that of `{installation}`")
@@ -237,10 +250,14 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// The number, the time, the grant and the line, in the columns from `first` on.
+    /// The number, the time, the grant and the line, in the columns from `first` on. A value of another type than we write
+    /// is one that no entry has, so that the check of the entry says where it is.
     pub fn read(row: &sqlx::any::AnyRow, first: usize) -> Result<Self, sqlx::Error> {
-        let (seq, at) = (row.try_get(first)?, row.try_get(first + 1)?);
-        Ok(Self { seq, at, grant: row.try_get(first + 2)?, line: row.try_get(first + 3)? })
+        let seq = row.try_get(first)?;
+        let at = row.try_get(first + 1).unwrap_or(i64::MIN);
+        let grant = row.try_get(first + 2).unwrap_or_else(|_| Some(String::new()));
+        let line: Option<String> = row.try_get(first + 3).unwrap_or_default();
+        Ok(Self { seq, at, grant, line: line.unwrap_or_default() })
     }
 
     /// What the line says, where it can be read and everything next to it is right.

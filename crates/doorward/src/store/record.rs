@@ -2,6 +2,7 @@
 
 use doorward_core::audit::{Entry, Head};
 use doorward_core::grant::GrantId;
+use jiff::Timestamp;
 use sqlx::{AnyConnection, AnyPool, Row};
 
 use super::reading::Kept;
@@ -55,6 +56,13 @@ pub(super) async fn latest(
         .fetch_all(pool)
         .await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// When the last entry was recorded, by the clock of then; none of an audit log without entries, or that cannot be read.
+pub(super) async fn last_recorded(pool: &AnyPool) -> Option<Timestamp> {
+    let lines = latest(pool, None, 1).await.ok()?;
+    let entry = Entry::read(&lines.first()?.1).ok()?;
+    Some(entry.line.event.at)
 }
 
 pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<Head, Error> {
@@ -116,7 +124,8 @@ pub(super) type Tail = (Result<Head, String>, Option<Kept>, Option<String>);
 /// Where the audit log ends by the store's own word, its last line, and the name of its installation, of one moment.
 pub(super) async fn tail(connection: &mut AnyConnection) -> Result<Tail, Error> {
     let row = sqlx::query(
-        "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, r.line, i.name FROM head h \
+        "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, \
+         CASE WHEN LENGTH(r.line) < 1000000 THEN r.line END, i.name FROM head h \
          LEFT JOIN installation i ON i.id = 1 LEFT JOIN record r ON r.seq = (SELECT MAX(seq) FROM record) WHERE h.id = 1",
     )
     .fetch_optional(&mut *connection)

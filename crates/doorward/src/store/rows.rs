@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::audit::{Earlier, Hash, Untold};
+use doorward_core::audit::{Earlier, Hash, RowMismatch};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{Row as _, ValueRef as _};
 
 use super::{Error, Store};
 
@@ -26,7 +26,7 @@ pub struct Mistrusted {
 
 impl Mistrusted {
     /// In a sentence, for an alarm.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         format!("the grant {:?} in the store: {}", self.id, self.why)
     }
 
@@ -38,13 +38,13 @@ impl Mistrusted {
 }
 
 /// A grant whose row is not there, although the audit log tells of it.
-fn gone((id, untold): (GrantId, Untold)) -> Mistrusted {
-    Mistrusted { id: id.to_string(), row: None, why: untold.to_string(), known: true }
+fn gone((id, mismatch): (GrantId, RowMismatch)) -> Mistrusted {
+    Mistrusted { id: id.to_string(), row: None, why: mismatch.to_string(), known: true }
 }
 
 /// Grants that are not settled, as the store has them.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub struct UnsettledGrants {
     /// Those that are what the audit log says.
     pub grants: Vec<Grant>,
     /// The others, and those that are missing.
@@ -73,14 +73,18 @@ pub(super) fn columns(grant: &Grant) -> (&'static str, i64) {
 
 impl Kept {
     fn read(row: &AnyRow) -> Result<Option<Self>, sqlx::Error> {
-        let Some(id) = row.try_get::<Option<String>, _>(1)? else { return Ok(None) };
+        // A value of another type than we write is that of no grant: its row alone is not believed.
+        let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten().unwrap_or_default();
+        if row.try_get_raw(1)?.is_null() {
+            return Ok(None);
+        }
         Ok(Some(Self {
-            id,
-            person: row.try_get(2)?,
-            target: row.try_get(3)?,
-            state: row.try_get(4)?,
-            changed: row.try_get(5)?,
-            body: row.try_get(6)?,
+            id: text(1),
+            person: text(2),
+            target: text(3),
+            state: text(4),
+            changed: row.try_get(5).unwrap_or(i64::MIN),
+            body: text(6),
         }))
     }
 
@@ -91,8 +95,8 @@ impl Kept {
         let grant: Grant = serde_json::from_str(&self.body)
             .map_err(|error| not(None, format!("it cannot be read: {error}"), false))?;
         let known = ledger.knows(grant.id());
-        if let Err(untold) = ledger.check(grant.id(), &self.body, grant.ended()) {
-            return Err(not(Some(grant), untold.to_string(), known));
+        if let Err(mismatch) = ledger.check(grant.id(), &self.body, grant.ended()) {
+            return Err(not(Some(grant), mismatch.to_string(), known));
         }
         let beside = (grant.id().as_str(), grant.person().as_str(), grant.target().as_str());
         let (state, changed) = columns(&grant);
@@ -115,7 +119,9 @@ macro_rules! rows {
     };
     ($condition:literal, $order:literal) => {
         sqlx::query(concat!(
-            "SELECT h.seq, g.id, g.person, g.target, g.state, g.changed, g.body FROM head h LEFT JOIN grants g ON ",
+            // A row that is longer than any of ours is not read into memory.
+            "SELECT h.seq, g.id, g.person, g.target, g.state, g.changed, \
+             CASE WHEN LENGTH(g.body) < 100000 THEN g.body END FROM head h LEFT JOIN grants g ON ",
             $condition,
             " WHERE h.id = 1 ",
             $order
@@ -150,23 +156,23 @@ pub(super) fn read(rows: &[AnyRow]) -> Result<(Option<i64>, Vec<Kept>), sqlx::Er
     Ok((seq, kept.collect::<Result<_, _>>()?))
 }
 
-fn split(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Standing {
-    let mut standing = Standing::default();
+fn split(kept: Vec<Kept>, ledger: &Earlier<'_>) -> UnsettledGrants {
+    let mut unsettled = UnsettledGrants::default();
     for row in kept {
         match row.believed(ledger) {
-            Ok(grant) => standing.grants.push(grant),
-            Err(mistrusted) => standing.mistrusted.push(mistrusted),
+            Ok(grant) => unsettled.grants.push(grant),
+            Err(mistrusted) => unsettled.mistrusted.push(mistrusted),
         }
     }
-    standing
+    unsettled
 }
 
 /// Likewise of all that are not settled, with those that are missing.
-fn split_all(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Standing {
+fn split_all(kept: Vec<Kept>, ledger: &Earlier<'_>) -> UnsettledGrants {
     let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
-    let mut standing = split(kept, ledger);
-    standing.mistrusted.extend(ledger.gone(|id| ids.contains(id.as_str())).into_iter().map(gone));
-    standing
+    let mut unsettled = split(kept, ledger);
+    unsettled.mistrusted.extend(ledger.gone(|id| ids.contains(id.as_str())).into_iter().map(gone));
+    unsettled
 }
 
 impl Store {
@@ -185,16 +191,20 @@ impl Store {
 
     /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name; and what is in
     /// the store that the audit log does not say, or is missing from it.
-    pub async fn standing(&self) -> Result<Standing, Error> {
-        let standing = measured!(self, rows!("g.settled = 0"), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
+    pub async fn unsettled(&self) -> Result<UnsettledGrants, Error> {
+        self.or_distrusted(self.read_unsettled().await)
+    }
+
+    async fn read_unsettled(&self) -> Result<UnsettledGrants, Error> {
+        let unsettled = measured!(self, rows!("g.settled = 0"), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
             let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
             (split_all(kept, ledger), ledger.over(|id| ids.contains(id.as_str())))
         });
-        let (mut standing, over) = standing;
+        let (mut unsettled, over) = unsettled;
         if !over.is_empty() {
-            standing.mistrusted.extend(self.settled_by_nobody(over).await?);
+            unsettled.mistrusted.extend(self.settled_by_nobody(over).await?);
         }
-        Ok(standing)
+        Ok(unsettled)
     }
 
     /// Those among ended grants that are marked as settled by nobody who has the key; the others are forgotten.
@@ -246,20 +256,20 @@ impl Store {
     /// One grant.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
         let query = || rows!("g.id = $1").bind(id.as_str());
-        let standing = measured!(self, query(), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
+        let unsettled = measured!(self, query(), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
             let is_there = !kept.is_empty();
-            let mut standing = split(kept, ledger);
+            let mut unsettled = split(kept, ledger);
             let missing = ledger.gone(|other| is_there || other != id);
-            standing.mistrusted.extend(missing.into_iter().map(gone));
-            standing
+            unsettled.mistrusted.extend(missing.into_iter().map(gone));
+            unsettled
         });
-        Ok(self.believed(standing).into_iter().next())
+        Ok(self.believed(unsettled).into_iter().next())
     }
 
     /// Whether the audit log says of a grant that it is open or waits.
     pub fn tells_open(&self, id: &GrantId) -> bool {
-        let told = self.trust.at(u64::MAX, |ledger| ledger.check(id, "", false));
-        matches!(told, Some(Err(Untold::Otherwise { .. })))
+        let checked = self.trust.at(u64::MAX, |ledger| ledger.check(id, "", false));
+        matches!(checked, Some(Err(RowMismatch::Otherwise { .. })))
     }
 
     /// A person's grants that ended at an instant or later: which they are, the audit log says, and the rows are compared with
@@ -276,15 +286,15 @@ impl Store {
                 .bind(since.as_millisecond())
         };
         let mut ended = measured!(self, query(), split).grants;
-        let told = self.trust.inner().ledger.ended_lately(person, since);
+        let recent = self.trust.inner().ledger.ended_lately(person, since);
         let (mut found, mut missing) = (Vec::new(), false);
-        for one in told {
+        for one in recent {
             let row = || rows!("g.id = $1").bind(one.grant.as_str());
             let (_, kept) = read(&row().fetch_all(&self.pool).await?)?;
             let row = kept.into_iter().find(|row| Hash::of(row.body.as_bytes()) == one.state);
             let grant = row.as_ref().and_then(|row| serde_json::from_str::<Grant>(&row.body).ok());
-            let as_told = row.and_then(|row| self.trust.at(u64::MAX, |ledger| row.believed(ledger).ok()));
-            if as_told.flatten().is_none() {
+            let recorded = row.and_then(|row| self.trust.at(u64::MAX, |ledger| row.believed(ledger).ok()));
+            if recorded.flatten().is_none() {
                 let (grant, seq) = (&one.grant, one.seq);
                 found.push(format!("the grant \"{grant}\" in the store: it ended with entry {seq} of the audit log, and its row is missing or was altered"));
             }

@@ -4,15 +4,14 @@ use doorward_core::audit::{RowLeft, Table};
 use doorward_core::inventory::{SecurityGroupId, SecurityGroupRuleId};
 use jiff::Timestamp;
 
+use super::coverage::Bind;
 use super::grants::instant;
 use super::tables::{Kept, RULES};
-use super::told::Bind;
 use super::{Error, Store};
 
 /// A rule that was made by this installation, or was seen with its tag and its mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotedRule {
-    /// Its id.
     pub id: SecurityGroupRuleId,
     /// The group that it is in.
     pub group: SecurityGroupId,

@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::coverage::{Bind, Turn};
 use super::grants::instant;
 use super::tables::{Kept, SESSIONS};
-use super::told::{Bind, Turn};
 use super::{Error, Mark, Store};
+use crate::clock::SKEW;
 
 /// What a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +200,13 @@ impl Store {
             tracing::error!("{wrong}: the session is not accepted");
             return Ok(None);
         }
-        read(&row).map(Some)
+        let session = read(&row)?;
+        // By a clock that was set back since, one that is over would not be.
+        if session.used.duration_since(now) > SKEW {
+            tracing::warn!(person = %session.person, "a session was used later than it is now, so it is not accepted");
+            return Ok(None);
+        }
+        Ok(Some(session))
     }
 
     /// Notes that a session is used.

@@ -194,9 +194,9 @@ impl Sealed {
         if !self.is_sealed(key, row) {
             return Some(format!("{} {}", told(), self.forged));
         }
-        let untold = ledger.check_row(self.table, &self.key(&row.fields), self.state(&row.fields)).err()?;
+        let mismatch = ledger.check_row(self.table, &self.key(&row.fields), self.state(&row.fields)).err()?;
         let over = self.expires(&row.fields).is_some_and(|until| until <= now.as_millisecond());
-        (!over).then(|| format!("{} is an earlier one that somebody put back: {untold}", told()))
+        (!over).then(|| format!("{} is an earlier one that somebody put back: {mismatch}", told()))
     }
 
     /// What is said of a row that is not there.

@@ -4,14 +4,17 @@
 //! store's rows are verified by it. If the audit log itself is not intact, the ledger stays as it is: later entries are
 //! not accepted, and no grants are opened until an operator has accepted the store.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use doorward_core::audit::{Broken, Earlier, Entry, Head, Ledger};
-use doorward_core::grant::GrantId;
+use doorward_core::audit::{Broken, Earlier, Entry, Event, Head, Ledger, What};
+use doorward_core::grant::{Ending, Grant, GrantId};
+use jiff::Timestamp;
 
 use super::Store;
+use super::alarm::{Alarm, Untrusted};
 use super::checkpoint::Checkpoint;
 use super::key::Key;
 use super::noticed::Noticed;
@@ -19,6 +22,9 @@ use super::outside::Noted;
 
 /// Entries behind a checkpoint until there is a new one, so that a start reads no more than about these.
 pub(super) const CHECKPOINT_EACH: u64 = 1000;
+
+/// How many ends are remembered: more than end between two passes.
+const ENDS: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Trust {
@@ -43,17 +49,21 @@ pub(super) struct Inner {
     /// Why the files of the store are not those that were opened, if they are not.
     pub displaced: Option<String>,
     pub noted: Option<Head>,
+    /// The alarm that was noted outside when the audit log was read, and was over by then.
+    pub over: Option<Alarm>,
+    /// The entry by which this process accepted the audit log.
+    pub accepted: u64,
     /// The last entry of the checkpoint that is kept outside.
     pub saved: u64,
+    /// The grants that ended last, for a moment in which single entries are written and read, and the grants are not.
+    ends: VecDeque<(GrantId, Ending, Timestamp)>,
 }
 
-#[derive(Debug)]
-pub(super) struct Untrusted {
-    pub why: String,
-    /// Whether the alarm is in the audit log by now.
-    recorded: bool,
-    /// What was noted outside when it was found: it changes when an operator accepts the audit log.
-    pub noted: Option<Head>,
+impl Inner {
+    /// Whether the audit log is not believed, or is only being read anew.
+    pub fn is_doubted(&self) -> bool {
+        self.broken.is_some() || self.rereading.is_some()
+    }
 }
 
 impl Trust {
@@ -81,7 +91,8 @@ impl Trust {
     /// Why the audit log is not believed, if it is not.
     pub fn broken(&self) -> Option<String> {
         let inner = self.inner();
-        let broken = inner.broken.as_ref().or(inner.rereading.as_ref()).map(|broken| broken.why.clone());
+        let broken =
+            inner.broken.as_ref().or(inner.rereading.as_ref()).map(|broken| broken.alarm.why.clone());
         broken.or_else(|| inner.displaced.clone())
     }
 
@@ -98,40 +109,30 @@ impl Trust {
         }
     }
 
-    /// Believes nothing that was added from now on.
-    pub fn distrust(&self, why: impl ToString) {
-        let mut inner = self.inner();
-        if inner.broken.is_none() {
-            let why = why.to_string();
-            tracing::error!(%why, "audit log in the store was altered, opening no new grants; see `doorward audit verify`");
-            let noted = inner.noted;
-            inner.broken = Some(Untrusted { why, recorded: false, noted });
-        }
-    }
-
-    /// That what was to be put into the audit log could not be.
-    pub fn is_unrecorded(&self) {
-        if let Some(broken) = self.inner().broken.as_mut() {
-            broken.recorded = false;
-        }
-    }
-
-    /// What has to be put into the audit log, once.
-    pub fn unrecorded(&self) -> Option<String> {
-        let mut inner = self.inner();
-        let broken = inner.broken.as_mut().filter(|broken| !broken.recorded)?;
-        broken.recorded = true;
-        Some(broken.why.clone())
+    /// How and when a grant ended, as entries say that were written or read a moment ago.
+    pub fn end_of(&self, grant: &GrantId) -> Option<(Ending, Timestamp)> {
+        let inner = self.inner();
+        let end = inner.ends.iter().rev().find(|(ended, ..)| ended == grant);
+        end.map(|(_, how, at)| (how.clone(), *at))
     }
 
     /// Takes in entries that were read or written, in their order.
     pub fn take(&self, entries: &[Entry]) {
-        let mut inner = self.inner();
+        let mut guard = self.inner();
+        let inner = &mut *guard;
+        for entry in entries {
+            let Event { at, what: What::Ended { grant, how }, .. } = &entry.line.event else { continue };
+            inner.ends.push_back((grant.clone(), how.clone(), *at));
+            if inner.ends.len() > ENDS {
+                inner.ends.pop_front();
+            }
+        }
         let mut forked = false;
         for entry in entries {
             let head = inner.ledger.head();
-            if inner.broken.is_some() {
+            if inner.is_doubted() {
                 inner.ledger.note(entry);
+                inner.broken.iter_mut().chain(&mut inner.rereading).for_each(|broken| broken.take(entry));
             } else if entry.head.seq > head.seq {
                 forked |= entry.line.prev != head.hash;
                 if forked {
@@ -142,10 +143,11 @@ impl Trust {
                 forked |= entry.head.hash != head.hash;
             }
         }
-        drop(inner);
+        drop(guard);
         if forked {
             self.distrust(Broken::NotContained { seq: self.head().seq });
         }
+        self.take_alarm();
     }
 
     /// Trusts a record that begins, for what is open, with these entries: they seal what came before.
@@ -153,6 +155,7 @@ impl Trust {
         let mut ledger = Ledger::default();
         entries.iter().for_each(|entry| ledger.take(entry));
         let mut inner = self.inner();
+        inner.accepted = ledger.sealed();
         (inner.ledger, inner.broken, inner.rereading) = (ledger, None, None);
     }
 
@@ -164,15 +167,20 @@ impl Trust {
     pub fn at<T>(&self, seq: u64, ask: impl FnOnce(&Earlier<'_>) -> T) -> Option<T> {
         let inner = self.inner();
         // What came behind a fault is not believed, so that there is no earlier and no later.
-        let seq = if inner.broken.is_some() { u64::MAX } else { seq };
+        let seq = if inner.is_doubted() { u64::MAX } else { seq };
         inner.ledger.at(seq).map(|earlier| ask(&earlier))
     }
 
     /// What operators have to hear of.
     pub fn alarms(&self) -> Vec<String> {
         let inner = self.inner();
-        let broken = inner.broken.iter().chain(&inner.rereading).map(|broken| broken.why.clone());
-        broken.chain(inner.displaced.clone()).chain(inner.ledger.alarms().iter().cloned()).collect()
+        let mut alarms: Vec<String> =
+            inner.broken.iter().chain(&inner.rereading).map(|broken| broken.alarm.why.clone()).collect();
+        alarms.extend(inner.displaced.clone());
+        let recorded = inner.ledger.alarms().iter().filter(|alarm| !alarms.contains(alarm));
+        let recorded: Vec<String> = recorded.cloned().collect();
+        alarms.extend(recorded);
+        alarms
     }
 
     /// The head that is noted outside of the store.
@@ -205,24 +213,54 @@ impl Trust {
     }
 
     fn is_noted(&self) -> bool {
-        let inner = self.inner();
-        inner.broken.is_some() || inner.noted == Some(inner.ledger.head())
+        let is_noted = {
+            let inner = self.inner();
+            // Of an audit log that is not believed there is only an alarm to note, whether the file is there or not.
+            (!inner.is_doubted()).then(|| inner.noted == Some(inner.ledger.head()))
+        };
+        match is_noted {
+            Some(is_noted) => is_noted && !self.is_head_file_missing(),
+            None => self.is_alarm_noted(),
+        }
     }
 
-    /// Notes the newest head, and where so many entries came since the last checkpoint keeps another; whether that was done.
+    /// Whether somebody removed the head file. The running process still knows the head; the next start would not, and
+    /// would treat the store as altered. Without its folder there is nothing to write it to.
+    fn is_head_file_missing(&self) -> bool {
+        let missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        self.outside.symlink_metadata().is_err_and(missing)
+            && self.outside.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.exists())
+    }
+
+    /// Notes the newest head, and where so many entries came since the last checkpoint keeps another; of an audit log that is
+    /// not believed the alarm. Whether that was done.
     pub fn note(&self, checkpoint_each: u64) -> bool {
+        let is_missing = self.is_head_file_missing();
         let (head, saved) = {
             let inner = self.inner();
+            if inner.is_doubted() {
+                drop(inner);
+                return self.note_alarm();
+            }
             let head = inner.ledger.head();
             let due = head.seq > 0 && head.seq >= inner.saved.saturating_add(checkpoint_each);
-            if inner.broken.is_some() || (inner.noted == Some(head) && !due) {
+            if inner.noted == Some(head) && !due && !is_missing {
                 return true;
+            }
+            if inner.noted.is_some() && is_missing {
+                let file = self.outside.display();
+                tracing::error!(%file, "the head file of the audit log is gone, writing it again");
             }
             (head, due.then(|| inner.ledger.saved()))
         };
         // Another process of this store may have noted a later one.
         let later = match Noted::read(&self.outside, &self.key) {
-            Ok(Some((noted, there))) => noted.installation == self.installation && there.seq >= head.seq,
+            Ok(Some((noted, there))) if noted.installation == self.installation => match noted.alarm(there) {
+                Some(alarm) if !self.is_known_to_be_over(&alarm) => return false,
+                Some(_) => false,
+                None => there.seq >= head.seq,
+            },
+            Ok(Some(_)) => false,
             Ok(None) | Err(_) => false,
         };
         if later {
@@ -239,7 +277,7 @@ impl Trust {
     }
 
     pub fn write_down(&self, head: Head) -> bool {
-        match Noted::new(&self.installation, head, &self.key).write(&self.outside) {
+        match Noted::new(&self.installation, head, None, &self.key).write(&self.outside) {
             Ok(()) => {
                 self.inner().noted = Some(head);
                 true
@@ -286,57 +324,24 @@ impl Store {
         self.trust.broken()
     }
 
+    /// Whether the audit log was not read, for want of a file outside, and so says nothing of any row.
+    pub fn is_unread(&self) -> bool {
+        self.trust.is_unread()
+    }
+
+    /// A grant with the end that the audit log says it has, for who cannot read the grants now.
+    pub fn ended_by_log(&self, grant: Grant) -> Grant {
+        match self.trust.end_of(grant.id()) {
+            Some((how, at)) if !grant.ended() => grant.end(how, at),
+            _ => grant,
+        }
+    }
+
     /// What was found altered in the store and no operator has accepted since, in words.
     pub fn alarms(&self) -> Vec<String> {
         self.trust.alarms()
     }
-
-    /// What is to be put into the audit log because the audit log itself was found altered; each is told once.
-    pub fn unrecorded_alarm(&self) -> Option<String> {
-        self.trust.unrecorded()
-    }
-
-    /// That it could not be: it is told once more.
-    pub fn alarm_is_unrecorded(&self) {
-        self.trust.is_unrecorded();
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_head_that_a_runtime_did_not_begin_to_note_before_its_end_keeps_nobody_waiting() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("doorward.db").display().to_string();
-        let runtime = || {
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .max_blocking_threads(1)
-                .build()
-                .expect("a runtime")
-        };
-        let (own, ending) = (runtime(), runtime());
-        let store = own.block_on(Store::open(&path, [1; 4])).expect("a store");
-        own.block_on(async {
-            while store.trust.is_noting() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        // The only thread that could note is busy until its runtime has been told to end.
-        let (go_on, wait) = std::sync::mpsc::channel::<()>();
-        ending.spawn_blocking(move || wait.recv());
-        store.trust.inner().noted = None;
-        let entered = ending.enter();
-        store.trust.note_soon();
-        drop(entered);
-        assert!(store.trust.is_noting());
-        ending.shutdown_background();
-        drop(go_on);
-        let closed = async { tokio::time::timeout(Duration::from_secs(20), store.close()).await };
-        own.block_on(closed).expect("it is closed");
-    }
-}
+mod tests;

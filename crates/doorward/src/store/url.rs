@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-/// SQLite's URL form, in which `?`, `#` and `%` of a path are escaped.
+/// SQLite's URL form of a file that exists, since a file that is missing may only have been moved away; in it `?`, `#` and `%` of a path are escaped.
 pub(super) fn sqlite_url(path: &Path) -> String {
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    format!("sqlite://{path}?mode=rwc")
+    format!("sqlite://{path}?mode=rw")
 }
 
 /// The URL of a database without what is secret in it: the password before the `@`, and every parameter whose name, once

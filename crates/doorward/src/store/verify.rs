@@ -11,7 +11,7 @@ use sqlx::Row as _;
 use super::grants::SWALLOWED;
 use super::reading::PAGE;
 use super::rows::{SETTLED, columns};
-use super::{Error, Store};
+use super::{Error, Store, schema};
 
 /// What a check of a store came to.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Verified {
 
 /// What the audit log says of a grant since it was last sealed.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct LoggedState {
     seq: u64,
     state: Option<Hash>,
     over: bool,
@@ -39,7 +39,7 @@ struct Told {
 /// What was told of grants, and what was sealed of those that had ended by then.
 #[derive(Debug, Default)]
 struct Telling {
-    grants: BTreeMap<String, Told>,
+    grants: BTreeMap<String, LoggedState>,
     rows: Option<Hash>,
 }
 
@@ -48,16 +48,18 @@ impl Telling {
         let seq = entry.head.seq;
         match &entry.line.event.what {
             What::LogSealed { rows, grants, .. } => {
-                let told = |state: &Hash| Told { seq, state: Some(*state), over: false };
+                let told = |state: &Hash| LoggedState { seq, state: Some(*state), over: false };
                 self.grants = grants.iter().map(|(id, state)| (id.to_string(), told(state))).collect();
                 self.rows = Some(*rows);
             }
             What::Ended { grant, .. } => {
-                self.grants.insert(grant.to_string(), Told { seq, state: entry.line.state, over: true });
+                self.grants
+                    .insert(grant.to_string(), LoggedState { seq, state: entry.line.state, over: true });
             }
             what => {
                 if let (Some(grant), Some(state)) = (what.grant(), entry.line.state) {
-                    self.grants.insert(grant.to_string(), Told { seq, state: Some(state), over: false });
+                    self.grants
+                        .insert(grant.to_string(), LoggedState { seq, state: Some(state), over: false });
                 }
             }
         }
@@ -76,7 +78,7 @@ struct Row {
 }
 
 /// Before what was found earlier and put right since.
-const STANDING: &str = "nobody has accepted yet what was found before: ";
+pub(super) const STANDING: &str = "nobody has accepted yet what was found before: ";
 
 /// How many faults of rows are reported one by one.
 const TOLD: usize = 100;
@@ -105,7 +107,10 @@ impl Store {
     }
 
     async fn verify_once(&self, heads: &[Head]) -> Result<(Verified, bool), Error> {
-        let mut found = Vec::new();
+        let mut found = schema::additions(&mut *self.pool.acquire().await?).await?;
+        if self.has_row_before_the_first().await? {
+            found.push("the audit log has a row before its first entry".into());
+        }
         let wanted = heads.iter().copied().chain(self.trust.noted());
         let mut contained: Vec<Contained> = wanted.map(Contained::new).collect();
         let mut telling = Telling::default();
@@ -132,7 +137,10 @@ impl Store {
                 }
             }
         }
-        if let Some(why) = self.trust.broken().filter(|why| !found.contains(why) && found.is_empty()) {
+        // One that was raised before says how it was then.
+        let raised = self.trust.raised().or_else(|| read.ledger.log_alarm().map(str::to_owned));
+        let broken = self.trust.broken().filter(|why| raised.as_ref() != Some(why));
+        if let Some(why) = broken.filter(|why| !found.contains(why) && found.is_empty()) {
             found.push(why);
         }
         if found.is_empty() && self.swallows().await {
@@ -143,12 +151,20 @@ impl Store {
         found.extend(rows);
         found.extend(self.wrong_rows(Timestamp::now()).await?);
         // What was found before, and put right since, is over once an operator has looked.
-        let alarms = read.ledger.alarms().iter().filter(|alarm| !found.contains(alarm));
-        let alarms: Vec<String> = alarms.map(|alarm| format!("{STANDING}{alarm}")).collect();
+        let mut alarms: Vec<&String> = raised.iter().collect();
+        alarms.extend(read.ledger.alarms().iter().filter(|alarm| raised.as_ref() != Some(alarm)));
+        alarms.retain(|alarm| !found.contains(alarm));
+        let alarms: Vec<String> = alarms.into_iter().map(|alarm| format!("{STANDING}{alarm}")).collect();
         found.extend(alarms);
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
         Ok((Verified { head: read.end, found, not_contained, sealed: read.sealed, grants }, steady))
+    }
+
+    /// Entries are numbered from 1.
+    async fn has_row_before_the_first(&self) -> Result<bool, Error> {
+        let before = sqlx::query("SELECT 1 FROM record WHERE seq < 1 OR seq IS NULL LIMIT 1");
+        Ok(before.fetch_optional(&self.pool).await?.is_some())
     }
 
     /// Whether the store says that it takes an entry and does not keep it: one is appended, and undone.
@@ -210,7 +226,7 @@ impl Store {
         Ok(found)
     }
 
-    fn wrong(&self, row: &Row, told: Option<Told>) -> Option<String> {
+    fn wrong(&self, row: &Row, told: Option<LoggedState>) -> Option<String> {
         let Ok(grant) = serde_json::from_str::<Grant>(&row.body) else {
             // One that was found so and ended stays as it was found.
             let ended = row.state == "ended" && told.is_some_and(|told| told.over && told.state.is_none());

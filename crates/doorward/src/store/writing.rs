@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool};
@@ -17,6 +18,8 @@ use super::Error;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     turn: Arc<Mutex<()>>,
+    /// Whether the disk had no room at the last write.
+    full: Arc<AtomicBool>,
     among_requests: Option<Arc<Mutex<()>>>,
 }
 
@@ -35,7 +38,12 @@ impl Queue {
 
     /// For who ends grants.
     pub(super) fn first(&self) -> Self {
-        Self { turn: Arc::clone(&self.turn), among_requests: None }
+        Self { turn: Arc::clone(&self.turn), full: Arc::clone(&self.full), among_requests: None }
+    }
+
+    /// Whether the disk had no room at the last write.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// A connection and then the turn: who waits for a connection keeps nobody from writing.
@@ -58,6 +66,7 @@ impl Queue {
 pub(super) struct Writing {
     connection: PoolConnection<Any>,
     over: bool,
+    full: Arc<AtomicBool>,
     // After the connection: who is next finds it free.
     _turn: Turn,
 }
@@ -65,7 +74,7 @@ pub(super) struct Writing {
 impl Writing {
     pub(super) async fn begin(pool: &AnyPool, queue: &Queue) -> Result<Self, Error> {
         let (connection, turn) = queue.wait(pool).await?;
-        let mut writing = Self { connection, over: false, _turn: turn };
+        let mut writing = Self { connection, over: false, full: Arc::clone(&queue.full), _turn: turn };
         sqlx::query("BEGIN").execute(&mut *writing).await?;
         Ok(writing)
     }
@@ -76,6 +85,11 @@ impl Writing {
             Ok(done) => sqlx::query("COMMIT").execute(&mut *self).await.map(|_| done).map_err(Error::from),
             Err(error) => Err(error),
         };
+        match &done {
+            Ok(_) => self.full.store(false, Ordering::Relaxed),
+            Err(Error::Full) => self.full.store(true, Ordering::Relaxed),
+            Err(_) => {}
+        }
         self.over = match done {
             Ok(_) => true,
             Err(_) => sqlx::query("ROLLBACK").execute(&mut *self).await.is_ok(),

@@ -49,7 +49,7 @@ async fn show(
     failure: Option<&Failure>,
 ) -> Result<Response, Failure> {
     let sessions = list(web, signed).await?;
-    let policy = web.requests().loaded().policy.clone();
+    let policy = web.app().loaded().policy.clone();
     let lengths = policy.server.sessions;
     let main = html! {
         h1 { "Your account" }
@@ -166,7 +166,7 @@ pub async fn end(
     end_one(&web, &posted.signed, id).await?;
     if id == posted.signed.id() {
         let mut response = to("/sign-in?out=1");
-        set_cookie(&mut response, session::unset(&web.requests().loaded().policy, posted.origin))?;
+        set_cookie(&mut response, session::unset(&web.app().loaded().policy, posted.origin))?;
         return Ok(response);
     }
     Ok(to("/account?done=session"))
@@ -221,7 +221,7 @@ pub async fn password(State(web): State<Arc<Web>>, posted: Posted) -> Result<Res
             let mut response = to("/account?done=password");
             set_cookie(
                 &mut response,
-                session::set(&web.requests().loaded().policy, posted.origin, &changed.token),
+                session::set(&web.app().loaded().policy, posted.origin, &changed.token),
             )?;
             Ok(response)
         }

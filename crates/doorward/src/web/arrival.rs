@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+use doorward_core::policy::Server;
 
 use super::failure::Failure;
 use super::host::{self, Authority};
@@ -22,11 +24,11 @@ pub fn is_for_every_host(path: &str) -> bool {
 
 /// Refuses what is for another host, and takes the prefix of `url` away from the path.
 pub async fn arrive(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let server = &loaded.policy.server;
     let origin = Origin::of(server, request.extensions(), request.headers());
     request.extensions_mut().insert(origin);
-    web.unnamed().notice(origin, web.requests().clock().uptime());
+    web.unnamed().notice(origin, web.app().clock().uptime());
     if let Some(uri) = prefix::taken_away(request.uri(), server.prefix()) {
         *request.uri_mut() = uri;
     }
@@ -34,6 +36,7 @@ pub async fn arrive(State(web): State<Arc<Web>>, mut request: Request, next: Nex
     let for_every_host = is_for_every_host(path) && matches!(*request.method(), Method::GET | Method::HEAD);
     let response = match Authority::of(request.version(), request.uri(), request.headers()) {
         _ if for_every_host => next.run(request).await,
+        _ if origin.is_in_clear(server) => refused(path, in_clear(server)),
         Ok(authority) if authority.is_ours(server, origin.secure) => {
             request.extensions_mut().insert(authority);
             next.run(request).await
@@ -45,6 +48,16 @@ pub async fn arrive(State(web): State<Arc<Web>>, mut request: Request, next: Nex
         Err(wrong) => refused(path, wrong.into()),
     };
     prefix::put_before(response, server.prefix()).await
+}
+
+/// Says that the client has to come through the proxy that has the TLS.
+fn in_clear(server: &Server) -> Failure {
+    let why = "this connection is not encrypted: your password and your session would cross the network in clear text";
+    let failure = Failure::new(StatusCode::FORBIDDEN, why);
+    failure.hint(match &server.url {
+        Some(url) => format!("use `{url}`"),
+        None => "use the address of the proxy in front of this server".into(),
+    })
 }
 
 /// A failure in the form of what was asked: JSON for the API, else a page.

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::layout::{marked, sentence, token};
 use super::session::Signed;
 use super::words;
-use crate::requests::{GrantView, Offer, State, Way};
-use crate::status::Standing;
+use crate::requests::{ConnectionHint, GrantView, Offer, State};
+use crate::status::SyncState;
 
 /// Lengths that are offered, in seconds, as far as the policy allows them.
 const LENGTHS: [i64; 12] =
@@ -23,8 +23,8 @@ const LENGTHS: [i64; 12] =
 /// What the fields that a page shows of a grant are drawn from, so that a script replaces a card only when it changed.
 pub fn version(grant: &GrantView) -> String {
     let shown = format!(
-        "{} {} {:?} {:?} {:?} {:?} {}",
-        grant.id, grant.state, grant.until, grant.standing, grant.approved_by, grant.reason, grant.revision
+        "{} {} {:?} {:?} {:?} {:?} {:?}",
+        grant.id, grant.state, grant.until, grant.sync_state, grant.approved_by, grant.reason, grant.seen
     );
     Sha256::digest(shown.as_bytes()).iter().take(6).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -33,11 +33,11 @@ pub fn version(grant: &GrantView) -> String {
 }
 
 /// Whether the firewall has the grant's rules.
-pub fn standing(standing: &Standing) -> Markup {
-    match standing {
-        Standing::InSync => html! { span.badge.good { "In force" } },
-        Standing::Failing { why } => html! { span.badge.bad title=(why) { "Not in force" } },
-        Standing::Unknown => html! { span.badge.pending { "Being put in force" } },
+pub fn sync_state(sync_state: &SyncState) -> Markup {
+    match sync_state {
+        SyncState::InSync => html! { span.badge.good { "In force" } },
+        SyncState::Failing { why } => html! { span.badge.bad title=(why) { "Not in force" } },
+        SyncState::Unknown => html! { span.badge.pending { "Being put in force" } },
     }
 }
 
@@ -57,12 +57,12 @@ pub fn countdown(grant: &GrantView, now: Timestamp) -> Markup {
 }
 
 /// Endpoints, each with an example command.
-pub fn ways(ways: &[Way]) -> Markup {
+pub fn connection_hints(connection_hints: &[ConnectionHint]) -> Markup {
     html! {
-        @for way in ways {
+        @for hint in connection_hints {
             div.way {
-                code { (way) }
-                @if let Some(command) = &way.command {
+                code { (hint) }
+                @if let Some(command) = &hint.command {
                     code.command {
                         @for (place, word) in command.split(' ').enumerate() {
                             @if place > 0 { " " }
@@ -85,7 +85,7 @@ pub fn mine(
     signed: &Signed,
     grant: &GrantView,
     offer: Option<&Offer>,
-    connect: &[Way],
+    connect: &[ConnectionHint],
     problem: Option<&Markup>,
     elsewhere: Option<Elsewhere>,
     now: Timestamp,
@@ -97,11 +97,11 @@ pub fn mine(
             div.head {
                 h3 { (grant.target) }
                 @if waits { span.badge.pending { "Waiting" } }
-                @if let Some(state) = &grant.standing { (standing(state)) }
+                @if let Some(state) = &grant.sync_state { (sync_state(state)) }
             }
             @if let Some(offer) = offer { p.quiet { (offer.about) } }
             @if let Some(problem) = problem { (problem) }
-            @if let Some(Standing::Failing { why }) = &grant.standing {
+            @if let Some(SyncState::Failing { why }) = &grant.sync_state {
                 p.problem { "The firewall does not admit your address yet: " (marked(why)) ". Doorward will retry." }
             }
             @if waits {
@@ -115,7 +115,7 @@ pub fn mine(
             }
             dl.facts {
                 dt { "Admits" } dd { code { (words::source(grant.source)) } " " span.quiet { (grant.source.family()) } }
-                @if !waits && !connect.is_empty() { dt { "Connect to" } dd { (ways(connect)) } }
+                @if !waits && !connect.is_empty() { dt { "Connect to" } dd { (connection_hints(connect)) } }
                 @if let Some(reason) = &grant.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(by) = &grant.approved_by { dt { "Approved by" } dd { (by) } }
                 @if let Some(also) = &grant.also { dt { "Also allows" } dd { (also) } }
@@ -234,7 +234,7 @@ pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
         form.actions method="post" action={ "/grants/" (grant.id) "/answer" } {
             (token(signed))
             input type="hidden" name="back" value=(back);
-            input type="hidden" name="seen" value=(grant.revision);
+            @if let Some(seen) = &grant.seen { input type="hidden" name="seen" value=(seen); }
             (answer("yes", "main", "Approve"))
             (answer("no", "", "Deny"))
             label {
@@ -255,6 +255,7 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
             dl.facts {
                 dt { "For" } dd { (words::lasting(grant.asked_for.unwrap_or_default())) }
                 dt { "Admits" } dd { code { (words::source(grant.source)) } }
+                @if let Some(opens) = &grant.opens { dt { "Opens" } dd { (marked(opens)) } }
                 dt { "Reason" }
                 dd { @if let Some(reason) = &grant.reason { (reason) } @else { span.quiet { "none given" } } }
                 @if let Some(also) = &grant.also { dt { "Also allows" } dd { (also) } }

@@ -71,6 +71,11 @@ impl Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                     .hint("an operator runs `doorward audit verify`, and then `doorward audit accept`")
             }
+            store::Error::Altered(_) => {
+                tracing::error!(why = chain(error), "the store was altered");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                    .hint("an operator runs `doorward audit verify`")
+            }
             store::Error::Conflict => {
                 Self::new(StatusCode::CONFLICT, error.to_string()).hint("reload and try again")
             }
@@ -133,10 +138,10 @@ impl From<requests::Error> for Failure {
                 tracing::error!("{}", chain(&error));
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
-            requests::Error::Changed(ref grant) => {
+            requests::Error::Changed(ref grant, ref seen)
+            | requests::Error::OpensOther { ref grant, ref seen, .. } => {
                 let hint = format!(
-                    "review the changed request and approve that: `seen` is {0}, or `doorward approve {1} --seen {0}`",
-                    grant.revision(),
+                    "read the request again; to approve that, `seen` is \"{seen}\", or run `doorward approve {} --seen {seen}`",
                     grant.id()
                 );
                 Self::new(StatusCode::CONFLICT, error.to_string()).hint(hint)
@@ -156,6 +161,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OnlyItsPersonMoves { .. }
         | Refusal::NotAnApprover { .. }
         | Refusal::OwnRequest
+        | Refusal::OwnDenial { .. }
         | Refusal::OnlyClaimed { .. }
         | Refusal::NotAnOperator { .. } => StatusCode::FORBIDDEN,
         Refusal::NotYours { .. } => StatusCode::NOT_FOUND,

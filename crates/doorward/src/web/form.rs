@@ -49,9 +49,7 @@ impl Fields {
 #[derive(Debug)]
 pub struct Posted {
     pub signed: Signed,
-    /// From where.
     pub origin: Origin,
-    /// What.
     pub fields: Fields,
 }
 
@@ -80,7 +78,7 @@ impl Posted {
         let (mut parts, body) = request.into_parts();
         let Ok(origin) = Origin::from_request_parts(&mut parts, web).await;
         let signed = Signed::find(&mut parts, web, purpose).await?;
-        let ours = session::from_our_page(&parts.headers, &parts.extensions, &web.requests().loaded().policy);
+        let ours = session::from_our_page(&parts.headers, &parts.extensions, &web.app().loaded().policy);
         let read = Fields::read(Request::from_parts(parts, body), web).await;
         let fields = read.map_err(IntoResponse::into_response)?;
         if !ours {

@@ -18,12 +18,12 @@ use super::{TAKES, Web, arrival, session};
 
 /// Sets the security headers of every response, and logs it.
 pub async fn on_every_answer(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
-    let started = web.requests().clock().uptime();
+    let started = web.app().clock().uptime();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let origin = Origin::of(&loaded.policy.server, request.extensions(), request.headers());
     let mut response = next.run(request).await;
-    let took = web.requests().clock().uptime().saturating_sub(started);
+    let took = web.app().clock().uptime().saturating_sub(started);
     tracing::debug!(%method, path, status = response.status().as_u16(), ?took, "answered");
 
     let headers = response.headers_mut();

@@ -18,7 +18,7 @@ const SHOWN: u32 = 200;
 
 /// `GET /history`
 pub async fn page(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
-    let grants = web.requests().history(&signed.caller.person, SHOWN).await?;
+    let grants = web.requests().views().history(&signed.caller.person, SHOWN).await?;
     let main = html! {
         h1 { "My history" }
         @if grants.is_empty() {

@@ -17,6 +17,7 @@ use super::query::Query;
 use super::session::{Revoking, Signed};
 use super::{Web, card, overdue, probe, targets, words};
 use crate::requests::{self, GrantView, Offer};
+use crate::status::SyncState;
 
 /// Which note to show, and what is looked for.
 #[derive(Debug, Default, Deserialize)]
@@ -66,7 +67,7 @@ pub async fn live(
     Revoking(signed): Revoking,
     origin: Origin,
 ) -> Result<Response, Failure> {
-    let offers = web.requests().offers(&signed.caller.person);
+    let offers = web.requests().views().offers(&signed.caller.person);
     let part = open_part(&web, &signed, origin, &offers, None).await?.1;
     Ok(layout::written(part).into_response())
 }
@@ -91,7 +92,7 @@ async fn found(
     draft: Option<&Draft>,
     find: &str,
 ) -> Result<Response, Failure> {
-    let offers = web.requests().offers(&signed.caller.person);
+    let offers = web.requests().views().offers(&signed.caller.person);
     let (grants, live) = open_part(web, signed, origin, &offers, draft).await?;
     let status = draft.map_or(StatusCode::OK, |draft| draft.failure.status);
     let elsewhere = draft.filter(|draft| match &draft.of {
@@ -122,14 +123,14 @@ async fn open_part(
 ) -> Result<(Vec<GrantView>, Markup), Failure> {
     let person = &signed.caller.person;
     let requests = web.requests();
-    let now = requests.clock().now();
-    let grants = requests.current(person).await?;
+    let now = requests.app().clock().now();
+    let grants = requests.views().current(person).await?;
     let (late, grants): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.overdue.is_some());
     let late: Vec<_> = late.into_iter().filter_map(|grant| grant.overdue).collect();
     // What is not recorded has ended all the same: it is the operators' business.
     let grants: Vec<_> = grants.into_iter().filter(|grant| grant.unrecorded.is_none()).collect();
-    let to_answer = requests.to_answer(person).await?;
-    let policy = Arc::clone(&requests.loaded().policy);
+    let to_answer = requests.views().to_answer(person).await?;
+    let policy = Arc::clone(&requests.app().loaded().policy);
     let part = html! {
         div #live data-live="/live" {
             (moved(&policy, origin, &grants))
@@ -149,7 +150,7 @@ async fn open_part(
                         @let offer = offers.iter().find(|offer| offer.target == grant.target);
                         @let mine = draft.filter(|draft| draft.of == Of::Grant(grant.id.to_string()));
                         @let problem = mine.map(|draft| problem(&draft.failure));
-                        @let connect = requests.ways(&grant.target, grant.transport);
+                        @let connect = requests.connection_hints(&grant.target, grant.transport);
                         @let elsewhere = card::elsewhere(&policy, grant, origin.client);
                         (card::mine(signed, grant, offer, &connect, problem.as_ref(), elsewhere, now))
                     }
@@ -203,7 +204,7 @@ fn problem(failure: &Failure) -> Markup {
 }
 
 fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     html! {
         section.address aria-labelledby="address" {
             h2 #address { "Your address" }
@@ -254,11 +255,14 @@ pub fn target(
         origin.client.is_some_and(|seen| offer.always_from.iter().any(|prefix| prefix.contains(seen)));
     let reason = draft.map_or("", |draft| draft.reason.as_str());
     let id = |field: &str| format!("{field}-{name}");
-    let way_in = offer.transports.first().copied().unwrap_or(Transport::Direct);
+    let transport = offer.transports.first().copied().unwrap_or(Transport::Direct);
+    let now = web.app().clock().now();
+    let open_for =
+        held_here.and_then(|grant| grant.since).map_or(0, |since| now.duration_since(since).as_secs().max(1));
     let rest = html! {
             dl.facts {
                 dt { "Address" }
-                dd { @for way in web.requests().ways(name, way_in) { code { (way) } " " } }
+                dd { @for hint in web.requests().connection_hints(name, transport) { code { (hint) } " " } }
                 @if let Some(also) = &offer.by_ssh_also { dt { "SSH also allows" } dd { (also) } }
             }
             @if always { p.quiet { "Your address is always admitted: it is on the static list." } }
@@ -278,7 +282,7 @@ pub fn target(
                 div.fields {
                     div {
                         label for=(id("lasts")) { "For" }
-                        (lengths(offer, &id("lasts"), draft))
+                        (lengths(offer, &id("lasts"), draft, open_for))
                     }
                     @if offer.transports.len() > 1 {
                         div {
@@ -312,7 +316,7 @@ pub fn target(
                 details open[draft.is_some()] {
                     summary {
                         strong { (name) } " "
-                        @if held_here.is_some() { span.badge.good { "Open" } " " }
+                        @if let Some(grant) = held_here { (openness(grant)) " " }
                         span.quiet { (offer.about) }
                     }
                     div.stack { (rest) }
@@ -320,7 +324,7 @@ pub fn target(
             } @else {
                 div.head {
                     h3 { (name) }
-                    @if let Some(grant) = held_here { a.badge.good href={ "#" (grant.id) } { "Open" } }
+                    @if let Some(grant) = held_here { a href={ "#" (grant.id) } { (openness(grant)) } }
                 }
                 p { (offer.about) }
                 (rest)
@@ -329,13 +333,25 @@ pub fn target(
     }
 }
 
-fn lengths(offer: &Offer, id: &str, draft: Option<&Draft>) -> Markup {
+/// Whether a grant that is held admits already.
+fn openness(grant: &GrantView) -> Markup {
+    match &grant.sync_state {
+        Some(state) if *state != SyncState::InSync => card::sync_state(state),
+        _ => html! { span.badge.good { "Open" } },
+    }
+}
+
+/// The lengths that may be asked for. One that extends an open grant counts from the beginning of the grant.
+fn lengths(offer: &Offer, id: &str, draft: Option<&Draft>, open_for: i64) -> Markup {
     let chosen = draft.and_then(|draft| draft.lasts.parse::<i64>().ok()).unwrap_or(offer.usually);
-    let lengths = card::lengths(offer);
+    let mut lengths = card::lengths(offer);
+    // A form is sent some time after it is made.
+    let spare = if open_for > 0 { 60 } else { 0 };
+    lengths.retain(|length| length + open_for + spare <= offer.at_most);
     html! {
         select id=(id) name="lasts" {
             @for length in &lengths {
-                @let above = offer.approval_above.is_some_and(|above| *length > above);
+                @let above = offer.approval_above.is_some_and(|above| *length + open_for > above);
                 option value=(length) selected[*length == chosen] {
                     (words::lasting(*length))
                     @if above { ", needs approval by " (approvers(offer)) }

@@ -60,6 +60,7 @@ use ring::hmac;
 use tokio::sync::Notify;
 
 use crate::account::Account;
+use crate::app::App;
 use crate::clock::random;
 use crate::requests::Requests;
 use crate::store::Store;
@@ -111,7 +112,7 @@ impl Web {
     pub fn new(requests: Arc<Requests>) -> Result<Arc<Self>, getrandom::Error> {
         // Passwords are slow on purpose: at most half of the processors look at them, the rest serves who is in.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (store, clock) = (requests.store(), requests.clock());
+        let (store, clock) = (requests.app().store(), requests.app().clock());
         let mut guard = Guard::keyed(&store.attempts_key());
         let saved = saved_attempts(store);
         if let Some(saved) = &saved {
@@ -134,6 +135,11 @@ impl Web {
             reload: Notify::new(),
             store_poll: StorePoll::default(),
         }))
+    }
+
+    /// The store, the policy and the clock.
+    pub fn app(&self) -> &App {
+        self.requests.app()
     }
 
     /// What people ask for.
@@ -199,18 +205,18 @@ impl Web {
     /// A signed-in person asks for a change; refused when it is one of very many. Closing, denying and ending sessions are
     /// none: others who share the budget could use it up, and a revocation waits for nobody.
     fn change(&self, person: &Person) -> Result<(), Failure> {
-        let now = self.requests.clock().uptime();
+        let now = self.requests.app().clock().uptime();
         self.guard().change(person.as_str(), now).map_err(Failure::too_many)
     }
 
     /// Saves the budgets of accounts for the next process, where any of them has something to regain.
     async fn save_attempts(&self) {
-        let clock = self.requests.clock();
+        let clock = self.requests.app().clock();
         let saved = self.guard().saved(clock.now(), clock.uptime());
         if saved.is_empty() && !self.has_saved.load(Ordering::Relaxed) {
             return;
         }
-        let (store, has_any) = (self.requests.store().clone(), !saved.is_empty());
+        let (store, has_any) = (self.requests.app().store().clone(), !saved.is_empty());
         let kept = tokio::task::spawn_blocking(move || {
             let text = serde_json::to_string(&saved).map_err(std::io::Error::from)?;
             store.keep_attempts(&text)
@@ -226,7 +232,7 @@ impl Web {
     /// Writes what is due by time: called every minute, and with `ending` once more at the end.
     pub async fn keep_house(&self, ending: bool) {
         self.save_attempts().await;
-        let clock = self.requests.clock();
+        let clock = self.requests.app().clock();
         let summary = self.tally().summary(clock.uptime(), ending);
         let Some(why) = summary else { return };
         let event = Event::new(clock.now(), Who::Doorward, What::SignInRefused { why });

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use doorward_core::decision::Seen;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{Person, TargetName, Transport};
 use jiff::SignedDuration;
@@ -24,7 +25,7 @@ use super::segment::Segment;
 use super::{Web, own_page, probe, words};
 use crate::clock::random;
 use crate::requests::{self, Answer, Ask, Opened, Relocated};
-use crate::status::Standing;
+use crate::status::SyncState;
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
 pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
@@ -123,7 +124,7 @@ pub fn source(
     transport: Option<Transport>,
 ) -> Result<IpAddr, Failure> {
     let first = || {
-        let offers = web.requests().offers(person);
+        let offers = web.requests().views().offers(person);
         offers
             .iter()
             .find(|offer| offer.target == *target)
@@ -166,7 +167,7 @@ pub async fn extend(
 async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failure> {
     let caller = &posted.signed.caller;
     web.change(&caller.person)?;
-    let grant = web.requests().one(caller, &grant_id(id)?).await?;
+    let grant = web.requests().views().one(caller, &grant_id(id)?).await?;
     if grant.person != caller.person {
         return Err(Failure::new(StatusCode::FORBIDDEN, "only the owner of a grant can extend it"));
     }
@@ -177,9 +178,9 @@ async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failur
     };
     let lasts = match posted.fields.get("lasts") {
         Some("most") => {
-            let offers = web.requests().offers(&caller.person);
+            let offers = web.requests().views().offers(&caller.person);
             let most = offers.iter().find(|offer| offer.target == grant.target).map(|offer| offer.at_most);
-            let lived = web.requests().clock().now().duration_since(since).as_secs();
+            let lived = web.app().clock().now().duration_since(since).as_secs();
             // Whole minutes, and a moment less, because the decision comes later than this.
             most.map(|most| SignedDuration::from_secs((most - lived - 1) / 60 * 60))
         }
@@ -213,7 +214,7 @@ pub async fn relocate(
 ) -> Result<Response, Failure> {
     match relocated(&web, &id, &posted).await {
         Ok(moved) => {
-            let stands = matches!(&moved.opened, Opened::Granted { standing: Standing::InSync, .. });
+            let stands = matches!(&moved.opened, Opened::Granted { sync_state: SyncState::InSync, .. });
             let note = html! {
                 p {
                     @if stands {
@@ -258,12 +259,8 @@ pub async fn answer(
         web.change(&posted.signed.caller.person)?;
     }
     // A form that does not say what it showed showed what was first asked for.
-    let seen = posted.fields.get("seen").map_or(Ok(0), str::parse::<u32>).map_err(|_| {
-        Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "the form lacks the revision of the request that it showed",
-        )
-    })?;
+    let seen = posted.fields.get("seen").map(str::parse::<Seen>).transpose();
+    let seen = seen.map_err(|error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
     let reason = posted.fields.get("reason").map(str::to_owned);
     let answer = if agree { Answer::Approve { seen } } else { Answer::Deny { reason } };
     let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, answer).await?;

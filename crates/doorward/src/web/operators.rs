@@ -18,7 +18,7 @@ use super::session::{Revoking, Signed};
 use super::{Web, card, overdue, words};
 use crate::people::cost;
 use crate::requests::{self, GrantView};
-use crate::status::{Irrevocable, Standing};
+use crate::status::{Irrevocable, SyncState};
 
 /// Which note to show.
 #[derive(Debug, Default, Deserialize)]
@@ -56,8 +56,8 @@ struct Grants {
 
 impl Grants {
     async fn of(web: &Web, signed: &Signed) -> Result<Self, Failure> {
-        let all = web.requests().all(&signed.caller).await?;
-        let to_answer = web.requests().to_answer(&signed.caller.person).await?;
+        let all = web.requests().views().all(&signed.caller).await?;
+        let to_answer = web.requests().views().to_answer(&signed.caller.person).await?;
         Ok(Self { all, to_answer: to_answer.into_iter().map(|grant| grant.id).collect() })
     }
 }
@@ -67,7 +67,7 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
     let going_on = |grant: &&GrantView| grant.overdue.is_none() && grant.unrecorded.is_none();
     html! {
         div #live data-live="/operators/live" {
-            (overdue::section(&web.requests().nudge().status().overdue))
+            (overdue::section(&web.app().nudge().status().overdue))
             (unrecorded(web))
             (problems(web))
             (proxies(web))
@@ -100,14 +100,14 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
 }
 
 fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Markup {
-    let now = web.requests().clock().now();
+    let now = web.app().clock().now();
     let waits = grant.state == requests::State::Waiting;
     html! {
         tr role="row" #(grant.id) data-key=(grant.id) data-version=(card::version(grant)) {
             th role="rowheader" scope="row" { (grant.person) }
             td role="cell" data-title="Target" {
                 (grant.target) " "
-                @if let Some(state) = &grant.standing { (card::standing(state)) }
+                @if let Some(state) = &grant.sync_state { (card::sync_state(state)) }
                 @if waits { span.badge.pending { "Waiting" } }
                 @if let Some(also) = &grant.also { " " span.quiet { "also allows " (also) } }
             }
@@ -164,13 +164,13 @@ fn unrecorded(web: &Web) -> Markup {
 
 /// Problems that need attention, first on the page.
 fn problems(web: &Web) -> Markup {
-    let status = web.requests().nudge().status();
-    let failing = status.firewalls.iter().filter_map(|(name, (_, standing))| match standing {
-        Standing::Failing { why } => Some((name, why)),
-        Standing::InSync | Standing::Unknown => None,
+    let status = web.app().nudge().status();
+    let failing = status.firewalls.iter().filter_map(|(name, (_, sync_state))| match sync_state {
+        SyncState::Failing { why } => Some((name, why)),
+        SyncState::InSync | SyncState::Unknown => None,
     });
     let failing: Vec<_> = failing.collect();
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let costly = |(person, hash): (_, &PasswordHash)| {
         cost::too_costly(hash, cost::USUAL).map(|takes| (person, cost::in_words(takes)))
     };
@@ -222,9 +222,9 @@ fn problems(web: &Web) -> Markup {
 
 /// Proxies that people came through and that the policy does not list.
 fn proxies(web: &Web) -> Markup {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let named = |peer| loaded.policy.server.proxies.iter().any(|proxy| proxy.contains(peer));
-    let seen = web.unnamed().lately(web.requests().clock().uptime(), named);
+    let seen = web.unnamed().lately(web.app().clock().uptime(), named);
     html! {
         @if !seen.is_empty() {
             section data-key="proxies" data-version=(format!("{seen:?}")) aria-labelledby="proxies" {
@@ -246,8 +246,8 @@ fn proxies(web: &Web) -> Markup {
 }
 
 fn firewalls(web: &Web) -> Markup {
-    let status = web.requests().nudge().status();
-    let loaded = web.requests().loaded();
+    let status = web.app().nudge().status();
+    let loaded = web.app().loaded();
     let version = format!("{:?} {}", status.firewalls, status.at.is_some());
     html! {
         section data-key="firewalls" data-version=(version) aria-labelledby="firewalls" {
@@ -256,7 +256,7 @@ fn firewalls(web: &Web) -> Markup {
             ul.firewalls {
                 @for firewall in loaded.policy.firewalls.values() {
                     li {
-                        (card::standing(&status.of(&firewall.name))) " "
+                        (card::sync_state(&status.of(&firewall.name))) " "
                         strong { (firewall.name) } " "
                         span.quiet { (firewall.about) }
                     }

@@ -26,6 +26,8 @@ pub struct Origin {
     pub unknown: Option<Unknown>,
     /// Whether the browser spoke TLS, to this server or to a proxy that the policy names.
     pub secure: bool,
+    /// Whether the connection came from none of the proxies that the policy names.
+    pub direct: bool,
 }
 
 /// Why a person's address is not known.
@@ -57,13 +59,20 @@ impl Origin {
         Err(failure.hint(unknown.hint(self.peer)))
     }
 
+    /// Whether passwords and sessions would cross a network in clear text although the policy does not accept that: a
+    /// proxy has the TLS, and this client did not come through it.
+    pub fn is_in_clear(self, server: &Server) -> bool {
+        let beyond = !server.listen.ip().to_canonical().is_loopback() && !self.peer.is_loopback();
+        beyond && self.direct && server.tls.is_none() && !server.insecure && !server.proxies.is_empty()
+    }
+
     /// What the head of a request tells of it.
     pub fn of(server: &Server, extensions: &Extensions, headers: &HeaderMap) -> Self {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         // Without a connection there is nobody to admit.
         let Some(peer) = peer.map(|peer| peer.to_canonical()) else {
             let (peer, unknown) = (Ipv4Addr::UNSPECIFIED.into(), Some(Unknown::Silent));
-            return Self { peer, client: None, unknown, secure: server.is_https() };
+            return Self { peer, client: None, unknown, secure: server.is_https(), direct: false };
         };
         Self::from_peer(server, peer, extensions.get::<Arrival>().and_then(|arrival| arrival.header), headers)
     }
@@ -92,7 +101,8 @@ impl Origin {
                 added.map_or(Ok(peer), |header| Err(Unknown::Unnamed(header)))
             }
         };
-        Self { peer, client: told.ok(), unknown: told.err(), secure }
+        let direct = header.is_none() && !ours(peer);
+        Self { peer, client: told.ok(), unknown: told.err(), secure, direct }
     }
 }
 
@@ -160,7 +170,7 @@ impl FromRequestParts<Arc<Web>> for Origin {
         if let Some(origin) = parts.extensions.get::<Self>() {
             return Ok(*origin);
         }
-        Ok(Self::of(&web.requests().loaded().policy.server, &parts.extensions, &parts.headers))
+        Ok(Self::of(&web.app().loaded().policy.server, &parts.extensions, &parts.headers))
     }
 }
 

@@ -31,7 +31,7 @@ pub fn possible(web: &Web) -> bool {
 }
 
 fn file(web: &Web) -> PathBuf {
-    PathBuf::from(&web.requests().loaded().policy.people.passwords)
+    PathBuf::from(&web.app().loaded().policy.people.passwords)
 }
 
 /// Changes the password of a person who is signed in, who proves the present one. All of their sessions end, and this
@@ -45,7 +45,7 @@ pub async fn change(
     new: &str,
 ) -> Result<Changed, Failure> {
     let person = signed.caller.person.clone();
-    let least = web.requests().loaded().policy.people.least_length;
+    let least = web.app().loaded().policy.people.least_length;
     let weak = |why: String| {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why)
             .hint("choose a longer one that nobody can guess, such as four words")
@@ -73,7 +73,7 @@ pub async fn change(
 
     // Noted first: a pass that sees the new password must find that it is the person's own.
     let (from, to) = (Binding::of(&proved), Binding::of(&hash));
-    let (store, now) = (web.requests().store(), || web.requests().clock().now());
+    let (store, now) = (web.app().store(), || web.app().clock().now());
     let noted = store.change_own_password(&person, &from, &to, now()).await;
     noted.map_err(|error| Failure::of_store(&error))?;
     let written = {
@@ -87,7 +87,7 @@ pub async fn change(
         }
         return Err(unwritten(&error, &person));
     }
-    web.requests().policy_file().refresh();
+    web.app().policy_file().refresh();
     let (token, session) = session::begin(web, &person, &hash, kind, origin)?;
     let event = |sessions| web.requests().event(&signed.caller, What::PasswordChanged { sessions });
     let replaced = store.replace_sessions(signed.token.as_str(), token.as_str(), &session, event).await;

@@ -57,11 +57,11 @@ pub async fn seen(
     if asked.nonce.len() != 43 {
         return Failure::new(StatusCode::BAD_REQUEST, "a nonce is missing").into_response();
     }
-    let now = web.requests().clock().uptime();
+    let now = web.app().clock().uptime();
     let statement = state(web.key(), address, &asked.nonce, now + VALID);
     let family = doorward_core::net::Cidr::host(address).family().to_string();
     let mut response = Json(Seen { address, family, statement }).into_response();
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     if let Some(ours) = allowed_origin(&loaded.policy, &headers) {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ours);
     }
@@ -83,7 +83,7 @@ fn state(key: &hmac::Key, address: IpAddr, nonce: &str, until: Duration) -> Stri
 
 /// The address of a statement, if we made it for this session lately.
 pub fn stated(web: &Web, signed: &Signed, statement: &str) -> Option<IpAddr> {
-    read(web.key(), statement, &signed.nonce(), web.requests().clock().uptime())
+    read(web.key(), statement, &signed.nonce(), web.app().clock().uptime())
 }
 
 fn read(key: &hmac::Key, statement: &str, nonce: &str, now: Duration) -> Option<IpAddr> {

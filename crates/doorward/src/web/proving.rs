@@ -68,13 +68,13 @@ impl Known {
             }
             Err(_) => return,
         };
-        let clock = web.requests().clock();
+        let clock = web.app().clock();
         let uptime = clock.uptime();
         if read.is_some_and(|read| uptime.saturating_sub(read) < KNOWN_FOR) {
             return;
         }
         *read = Some(uptime);
-        match crate::store::in_time(web.requests().store().known(clock.now())).await {
+        match crate::store::in_time(web.app().store().known(clock.now())).await {
             Ok(marks) => {
                 *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = marks.into_iter().collect();
             }
@@ -93,7 +93,7 @@ pub async fn prove(
 ) -> Result<Proved, Failure> {
     let arrived = Instant::now();
     web.known().refresh(web).await;
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let costs = web.verifying().costs(&loaded.people);
     let takes = costs.refusal(password.len().min(LONGEST));
     let address = origin.counted();
@@ -120,7 +120,7 @@ pub async fn prove(
             return Err(Failure::too_many(too_many));
         }
     };
-    let uptime = || web.requests().clock().uptime();
+    let uptime = || web.app().clock().uptime();
     let Ok(turn) = web.verifying().turn(address, name).await else {
         web.guard().not_tried(&pass, uptime());
         tracing::warn!("busy with sign-ins, turned one away");
@@ -155,9 +155,9 @@ pub async fn prove_again(
     password: &str,
     origin: Origin,
 ) -> Result<PasswordHash, Failure> {
-    let uptime = || web.requests().clock().uptime();
+    let uptime = || web.app().clock().uptime();
     web.guard().proof(person.as_str(), uptime()).map_err(Failure::too_many)?;
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let costs = web.verifying().costs(&loaded.people);
     let hash = loaded.people.passwords.get(person).cloned();
     let Ok(turn) = web.verifying().turn(origin.counted(), person.as_str()).await else {
@@ -202,7 +202,7 @@ fn usable(person: Option<&Person>, hash: Option<PasswordHash>, password: &str) -
 /// Asks the guard; a known pair whose tries are used up waits a little for the next, at odds with whoever else waits
 /// for it.
 async fn admitted(web: &Web, asked: &Asked<'_>) -> Result<Pass, TooMany> {
-    let uptime = || web.requests().clock().uptime();
+    let uptime = || web.app().clock().uptime();
     let begun = Instant::now();
     let mut room = None;
     loop {
@@ -231,7 +231,7 @@ async fn hold(begun: Instant, takes: Duration) {
 }
 
 async fn refused(web: &Web, name: &str, origin: Origin, why: &str) -> Result<(), Failure> {
-    let clock = web.requests().clock();
+    let clock = web.app().clock();
     let uptime = clock.uptime();
     let summary = web.tally().summary(uptime, false);
     let told = web.tally().refused(origin.counted(), uptime);
@@ -255,24 +255,24 @@ pub struct Lingering {
 
 /// A place, free again when it is dropped.
 #[derive(Debug)]
-struct Place {
+struct LingeringSlot {
     places: Arc<Mutex<Vec<Cidr>>>,
     site: Cidr,
 }
 
 impl Lingering {
-    fn enter(&self, site: Cidr) -> Option<Place> {
+    fn enter(&self, site: Cidr) -> Option<LingeringSlot> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = places.iter().filter(|place| **place == site).count();
         if mine >= LINGERING_OF_ONE || places.len() >= LINGERING {
             return None;
         }
         places.push(site);
-        Some(Place { places: Arc::clone(&self.places), site })
+        Some(LingeringSlot { places: Arc::clone(&self.places), site })
     }
 }
 
-impl Drop for Place {
+impl Drop for LingeringSlot {
     fn drop(&mut self) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = places.iter().position(|place| *place == self.site) {

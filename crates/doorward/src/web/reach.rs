@@ -3,8 +3,8 @@
 //! For operators only, because the layout of a network helps an attacker.
 
 mod answer;
+mod paths;
 mod query;
-mod ways;
 
 use std::error::Error as _;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub async fn page(
 ) -> Result<Response, Failure> {
     web.requests().operator(&signed.caller)?;
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;
-    let policy = Arc::clone(&web.requests().loaded().policy);
+    let policy = Arc::clone(&web.app().loaded().policy);
     let Some(folder) = &policy.inventory else {
         return Ok(shown(&signed, StatusCode::OK, &nothing(no_folder())));
     };
@@ -49,7 +49,7 @@ pub async fn page(
         }
     };
     // Finding every way of a large account takes a while that other requests need not wait.
-    let grants = web.requests().all(&signed.caller).await?;
+    let grants = web.requests().views().all(&signed.caller).await?;
     let admits =
         |grant: &&GrantView| grant.state == requests::State::Open && grant.transport == Transport::Direct;
     let open = grants.iter().filter(admits).count();
@@ -126,7 +126,7 @@ fn content(seen: &Seen, asked: &Asked, open: usize) -> (StatusCode, Markup) {
             (nothing(html! { p { "There are no network interfaces in the inventory, so nothing can be reached." } }))
         } @else {
             (figure(seen, drawing, focus, asked))
-            (ways::table(reachability, drawing, asked))
+            (paths::table(reachability, drawing, asked))
         }
         (gaps(reachability))
     };
@@ -179,8 +179,8 @@ fn form(reachability: &Reachability, asked: &Asked) -> Markup {
 
 fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -> Markup {
     let link = |click: Click<'_>| match click {
-        Click::Way(way) => picture::endpoints(&seen.reachability, drawing, way)
-            .map(|(from, to)| format!("{}#answer", asked.about(&from, &to, &way.flows).path())),
+        Click::Edge(edge) => picture::endpoints(&seen.reachability, drawing, edge)
+            .map(|(from, to)| format!("{}#answer", asked.about(&from, &to, &edge.flows).path())),
         Click::Spot(spot) => Some(format!("{}#picture", asked.showing(Some(Focus::Of(spot))).path())),
         Click::Between(from, to) => {
             Some(format!("{}#picture", asked.showing(Some(Focus::Between(from, to))).path()))

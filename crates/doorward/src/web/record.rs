@@ -35,20 +35,17 @@ pub struct Asked {
 
 /// Reads entries before `before`, the latest first, and records once per sitting that the person did.
 pub async fn read(web: &Web, caller: &Caller, before: Option<u64>, limit: u32) -> Result<Vec<Line>, Failure> {
-    let lines = web.requests().record_before(caller, before, limit).await?;
-    let now = web.requests().clock().uptime();
+    let lines = web.requests().views().record_before(caller, before, limit).await?;
+    let now = web.app().clock().uptime();
     let anew = {
         let mut readers = web.readers();
-        let last = readers.entry(caller.person.clone());
-        let anew = last.is_none_or(|last| now.saturating_sub(last) >= SITTING);
-        if anew {
-            *last = Some(now);
-        }
-        anew
+        readers.entry(caller.person.clone()).is_none_or(|last| now.saturating_sub(last) >= SITTING)
     };
     if anew {
         let event = web.requests().event(caller, What::RecordRead);
         web.requests().record(vec![event]).await?;
+        // Not before: what could not be recorded is recorded by the next reading.
+        *web.readers().entry(caller.person.clone()) = Some(now);
     }
     Ok(lines)
 }
@@ -156,8 +153,8 @@ fn what(what: &What) -> Markup {
             What::SessionEnded { grant, target, .. } => {
                 "ended a session to " code { (target) } " that had outlived " code { (grant) }
             }
-            What::SessionsFailed { place, why } => { "could not terminate sessions of ended grants in " (place) ": " (layout::marked(why)) }
-            What::SessionsRecovered { place } => { "terminates sessions of ended grants in " (place) " again" }
+            What::SessionsFailed { account_region, why } => { "could not terminate sessions of ended grants in " (account_region) ": " (layout::marked(why)) }
+            What::SessionsRecovered { account_region } => { "terminates sessions of ended grants in " (account_region) " again" }
             What::CredentialsVended { grant, until } => {
                 "vended credentials for " code { (grant) } " until " (words::at(*until))
             }
@@ -171,7 +168,8 @@ fn what(what: &What) -> Markup {
             }
             What::RecordRead => { "read the audit log" }
             What::RowsNoted { noted } => { "noted " (noted) }
-            What::LogAlarm { found } => { "found " (counted(found.len(), "difference")) " between the store and the audit log" }
+            What::LogAlarm { log: true, .. } => { "found the audit log altered" }
+            What::LogAlarm { found, log: false } => { "found " (counted(found.len(), "difference")) " between the store and the audit log" }
             What::LogSealed { found, .. } => {
                 "sealed the audit log as it was"
                 @if !found.is_empty() { ", although it was altered" }
@@ -204,7 +202,7 @@ fn details(what: &What) -> Markup {
             What::Moved { grant, before, .. } => p.quiet { code { (before) } " is now " code { (grant) } },
             What::Refused { why, .. } => ul { @for why in why { li { (layout::sentence(why)) } } },
             What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
-            What::DriftRighted { found, .. } | What::LogAlarm { found } | What::LogSealed { found, .. } => (list(found)),
+            What::DriftRighted { found, .. } | What::LogAlarm { found, .. } | What::LogSealed { found, .. } => (list(found)),
             _ => {}
         }
     }

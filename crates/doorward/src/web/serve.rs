@@ -23,7 +23,7 @@ use axum::Router;
 use doorward_core::policy::{Server, Tls};
 use tokio::sync::watch;
 
-use self::accept::Door;
+use self::accept::Acceptor;
 use self::admission::{Admission, Limits};
 use self::connection::{Serving, Stopping};
 use self::life::{TIMES, Times};
@@ -140,7 +140,7 @@ impl Listener {
         let (stopping, told) = watch::channel(Stopping::No);
         let certificate = self.tls.as_ref().map(|(.., certificate)| certificate.clone());
         let serving = Serving::new(router, certificate, self.times, told);
-        let mut door = Door::open(self.listener, Arc::clone(&house), Arc::clone(&web), serving)
+        let mut door = Acceptor::open(self.listener, Arc::clone(&house), Arc::clone(&web), serving)
             .map_err(Error::Stopped)?;
         let housekeeping = async {
             let (mut tls, mut told) = (self.tls.clone(), None);

@@ -134,8 +134,8 @@ pub fn begin(
     origin: Origin,
 ) -> Result<(Token, Session), Failure> {
     let token = Token::new().map_err(|error| Failure::broken(&error))?;
-    let made = web.requests().clock().now();
-    let ends = made + web.requests().loaded().policy.server.sessions.at_most;
+    let made = web.app().clock().now();
+    let ends = made + web.app().loaded().policy.server.sessions.at_most;
     let session = Session {
         person: person.clone(),
         kind,
@@ -185,11 +185,11 @@ async fn find(
     };
     let found = found.map_err(|error| Failure::of_store(&error))?;
     let Some(KnownSession { session, remembered }) = found else { return Ok(None) };
-    let now = requests.clock().now();
+    let now = requests.app().clock().now();
     if session.kind != kind {
         return Ok(None);
     }
-    let loaded = requests.loaded();
+    let loaded = requests.app().loaded();
     let same = loaded.people.passwords.get(&session.person).is_some_and(|hash| {
         let bound = token.bound(hash);
         bool::from(bound.as_bytes().ct_eq(session.bound.as_bytes()))
@@ -224,7 +224,7 @@ fn note_use(
     if !store::is_due(session, idle, now) {
         return;
     }
-    let (store, token, session) = (web.requests().store().clone(), token.clone(), session.clone());
+    let (store, token, session) = (web.app().store().clone(), token.clone(), session.clone());
     let from = origin.counted().to_string();
     tokio::spawn(async move {
         if let Err(error) = store::in_time(store.use_session(token.as_str(), &session, &from, now)).await {
@@ -246,7 +246,7 @@ pub async fn of_cookie(
     origin: Origin,
     what_for: (Use, Purpose),
 ) -> Result<Option<Signed>, Failure> {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let token = cookie(headers, &named(SESSION, &loaded.policy, origin)).and_then(Token::read);
     match token {
         Some(token) => find(web, token, SessionKind::Browser, origin, what_for).await,

@@ -58,7 +58,7 @@ pub async fn sign_in(
         None => Token::new().map_err(|error| Failure::broken(&error))?.as_str().to_owned(),
     };
     let marks = [Mark::network(&person, network(origin.counted())), Mark::device(&person, &device)];
-    let kept = web.requests().store().keep_session(token.as_str(), &session, Some(marks), event).await;
+    let kept = web.app().store().keep_session(token.as_str(), &session, Some(marks), event).await;
     kept.map_err(|error| Failure::of_store(&error))?;
     web.requests().know_session(token.as_str(), &session);
     web.known().add(marks);
@@ -102,7 +102,7 @@ struct Shown<'a> {
 }
 
 fn form(web: &Web, headers: &HeaderMap, origin: Origin, shown: Shown<'_>) -> Result<Response, Failure> {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let before =
         BeforeSession::of(&loaded.policy, headers, origin).map_err(|error| Failure::broken(&error))?;
     let next = shown.next.and_then(own_page).filter(|next| *next != "/");
@@ -145,7 +145,7 @@ pub async fn submit(
     request: Request,
 ) -> Result<Response, Failure> {
     let headers = request.headers().clone();
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let ours = session::from_our_page(&headers, request.extensions(), &loaded.policy);
     let fields = Fields::read(request, &web).await?;
     let before =
@@ -186,7 +186,7 @@ pub async fn sign_out(
     let event = web.requests().event(&posted.signed.caller, What::SignedOut);
     session::end(&web, &posted.signed.caller.person, &posted.signed.token, Some(event)).await?;
     let mut response = to("/sign-in?out=1");
-    set_cookie(&mut response, session::unset(&web.requests().loaded().policy, posted.origin))?;
+    set_cookie(&mut response, session::unset(&web.app().loaded().policy, posted.origin))?;
     Ok(response)
 }
 

@@ -8,9 +8,12 @@ use tokio::sync::Mutex;
 /// How long an outcome counts.
 const COUNTS: Duration = Duration::from_secs(1);
 
+/// The answer of the store, or why there is none that serves.
+pub type Answer = Result<(), &'static str>;
+
 /// The outcome of the last poll, and since when it counts, by the time since the program started.
 #[derive(Debug, Clone, Default)]
-pub struct StorePoll(Arc<Mutex<Option<(Duration, bool)>>>);
+pub struct StorePoll(Arc<Mutex<Option<(Duration, Answer)>>>);
 
 impl StorePoll {
     /// Whether the store answers, by the last poll unless that is a second old.
@@ -20,8 +23,8 @@ impl StorePoll {
     pub async fn outcome(
         &self,
         uptime: impl Fn() -> Duration + Send + 'static,
-        poll: impl Future<Output = bool> + Send + 'static,
-    ) -> bool {
+        poll: impl Future<Output = Answer> + Send + 'static,
+    ) -> Answer {
         let last = Arc::clone(&self.0);
         let task = tokio::spawn(async move {
             let mut last = last.lock().await;
@@ -36,7 +39,7 @@ impl StorePoll {
             answers
         });
         // A poll that broke off found no store that answers.
-        task.await.unwrap_or(false)
+        task.await.unwrap_or(Err("the store does not answer"))
     }
 }
 
@@ -63,14 +66,14 @@ mod tests {
             Self { poll: StorePoll::default(), millis: Arc::default(), polls: Arc::default(), answers }
         }
 
-        fn asked(&self) -> impl Future<Output = bool> + Send + use<> {
+        fn asked(&self) -> impl Future<Output = Answer> + Send + use<> {
             let (poll, millis) = (self.poll.clone(), Arc::clone(&self.millis));
             let (polls, answers) = (Arc::clone(&self.polls), Arc::clone(&self.answers));
             async move {
                 let polled = async move {
                     polls.fetch_add(1, Ordering::Relaxed);
                     answers.acquire().await.expect("open").forget();
-                    true
+                    Ok(())
                 };
                 poll.outcome(move || Duration::from_millis(millis.load(Ordering::Relaxed)), polled).await
             }
@@ -87,7 +90,7 @@ mod tests {
         for second in 0..5 {
             polled.millis.store(second * 1000, Ordering::Relaxed);
             for _ in 0..1000 {
-                assert!(polled.asked().await);
+                assert_eq!(polled.asked().await, Ok(()));
             }
             assert_eq!(polled.polls(), second + 1);
         }
@@ -96,15 +99,15 @@ mod tests {
     #[tokio::test]
     async fn requests_that_come_together_or_hang_up_share_a_poll() {
         let polled = Polled::new(0);
-        let mut waiting: JoinSet<bool> = (0..1000).map(|_| polled.asked()).collect();
+        let mut waiting: JoinSet<Answer> = (0..1000).map(|_| polled.asked()).collect();
         while polled.polls() == 0 {
             tokio::task::yield_now().await;
         }
         waiting.shutdown().await;
-        let mut waiting: JoinSet<bool> = (0..1000).map(|_| polled.asked()).collect();
+        let mut waiting: JoinSet<Answer> = (0..1000).map(|_| polled.asked()).collect();
         polled.answers.add_permits(100);
         while let Some(answered) = waiting.join_next().await {
-            assert!(answered.expect("an answer"));
+            assert_eq!(answered.expect("an answer"), Ok(()));
         }
         assert_eq!(polled.polls(), 1);
     }

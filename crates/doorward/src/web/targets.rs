@@ -76,7 +76,7 @@ fn fits(offer: &Offer, find: &str) -> bool {
 
 /// By the first of the person's groups that a target is for, in the order of the names.
 fn grouped<'o>(web: &Web, signed: &Signed, offers: &[&'o Offer]) -> Vec<(Group, Vec<&'o Offer>)> {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let mut grouped: std::collections::BTreeMap<Group, Vec<&'o Offer>> = std::collections::BTreeMap::new();
     for offer in offers {
         let Some(target) = loaded.policy.targets.get(&offer.target) else { continue };

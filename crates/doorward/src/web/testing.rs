@@ -19,10 +19,11 @@ use tower::ServiceExt as _;
 
 use super::session::Signed;
 use super::{Web, router};
+use crate::app::App;
 use crate::clock::{Clock, random};
 use crate::policy_file::PolicyFile;
 use crate::requests::{Caller, GrantView, Offer, Requests, State};
-use crate::status::{Nudge, Nudged, Standing, Status};
+use crate::status::{Nudge, Nudged, Status, SyncState};
 use crate::store::Store;
 
 /// Everybody's password.
@@ -89,7 +90,7 @@ pub fn offer(usually: i64, at_most: i64) -> Offer {
         approval_from: Vec::new(),
         reason_required: false,
         closing: Some(Closing::Severs),
-        standing: Standing::InSync,
+        sync_state: SyncState::InSync,
         always_from: Vec::new(),
         by_ssh_also: None,
         region: None,
@@ -115,9 +116,11 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
         waits_for: Vec::new(),
         approved_by: None,
         ended: None,
-        standing: Some(Standing::InSync),
+        sync_state: Some(SyncState::InSync),
         closing: Closing::Severs,
         revision: 0,
+        opens: None,
+        seen: None,
     }
 }
 
@@ -141,11 +144,8 @@ pub struct House {
 
 /// What was answered.
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
 }
 
@@ -208,7 +208,7 @@ impl House {
             )
         };
         let (nudge, nudged) = Nudge::pair();
-        let requests = Arc::new(Requests::new(store, Arc::new(policy), clock, nudge));
+        let requests = Arc::new(Requests::new(App::new(store, Arc::new(policy), clock, nudge)));
         let reconciler = tokio::spawn(play(Arc::clone(&requests), nudged));
         let web = Web::new(Arc::clone(&requests)).expect("random bytes");
         let router = router(Arc::clone(&web));
@@ -235,7 +235,7 @@ impl House {
     /// Writes the password file again, and has it read.
     pub fn people(&self, people: &[(&str, &str)]) {
         write_people(self.folder.path(), people);
-        self.requests.policy_file().refresh();
+        self.requests.app().policy_file().refresh();
     }
 
     /// What every request shares.
@@ -271,7 +271,7 @@ impl House {
 
     /// The host that the policy names, or the one on which it listens.
     fn host(&self) -> HeaderValue {
-        let loaded = self.requests.loaded();
+        let loaded = self.requests.app().loaded();
         let url = loaded.policy.server.url.as_deref().unwrap_or("http://127.0.0.1:8080");
         let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next());
         authority.expect("a host").parse().expect("a header")
@@ -333,8 +333,8 @@ impl House {
 
     /// Does what a pass of the reconciler does with grants.
     pub async fn end_expired(&self) {
-        let (requests, loaded) = (&self.requests, self.requests.loaded());
-        let now = requests.clock().now();
+        let (requests, loaded) = (&self.requests, self.requests.app().loaded());
+        let now = requests.app().clock().now();
         requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
     }
 
@@ -382,7 +382,7 @@ impl House {
 
     /// Every line of the audit log.
     pub async fn record(&self) -> Vec<Value> {
-        let lines = self.requests.store().lines(0, 10_000).await.expect("the record");
+        let lines = self.requests.app().store().lines(0, 10_000).await.expect("the record");
         lines.iter().map(|(_, line)| serde_json::from_str(line).expect("a line")).collect()
     }
 }
@@ -406,9 +406,9 @@ fn write_people(folder: &Path, people: &[(&str, &str)]) {
 async fn play(requests: Arc<Requests>, nudged: Nudged) {
     loop {
         let covers = nudged.count();
-        let (loaded, now) = (requests.loaded(), requests.clock().now());
+        let (loaded, now) = (requests.app().loaded(), requests.app().clock().now());
         let firewalls = loaded.policy.firewalls.keys();
-        let firewalls = firewalls.map(|name| (name.clone(), (covers, Standing::InSync))).collect();
+        let firewalls = firewalls.map(|name| (name.clone(), (covers, SyncState::InSync))).collect();
         nudged.change(|status| *status = Status { covers, at: Some(now), firewalls, ..Status::default() });
         nudged.wait(Duration::from_millis(50)).await;
     }

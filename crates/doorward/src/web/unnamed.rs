@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn through(peer: IpAddr) -> Origin {
-        Origin { peer, client: None, unknown: Some(Unknown::Unnamed("via")), secure: false }
+        Origin { peer, client: None, unknown: Some(Unknown::Unnamed("via")), secure: false, direct: true }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use doorward::app::App;
 use doorward::clock::Clock;
 use doorward::cloud::Cloud;
 use doorward::firewall::Local;
@@ -13,7 +14,7 @@ use doorward::requests::Requests;
 use doorward::status::Nudge;
 use doorward::store::Store;
 use doorward_aws::Simulated;
-use doorward_core::inventory::{Inventory, Place, SecurityGroup};
+use doorward_core::inventory::{AccountRegion, Inventory, SecurityGroup};
 
 /// The hash of everybody's password, at bcrypt's least cost.
 pub const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
@@ -23,7 +24,7 @@ pub fn account(groups: &[&str]) -> Simulated {
     let group = |id: &&str| {
         let group = SecurityGroup {
             id: id.parse().expect("an id"),
-            place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
+            account_region: AccountRegion { profile: None, region: Some("eu-west-1".into()), account: None },
             owner: None,
             vpc: None,
             name: (*id).into(),
@@ -41,7 +42,7 @@ pub async fn assembled(policy: &Path, account: &Simulated, clock: Clock) -> (Arc
     let file = Arc::new(PolicyFile::open(policy).expect("a policy"));
     let store = Store::open(&file.current().policy.server.store, [1, 2, 3, 4]).await.expect("a store");
     let (nudge, nudged) = Nudge::pair();
-    let requests = Arc::new(Requests::new(store, file, clock, nudge));
+    let requests = Arc::new(Requests::new(App::new(store, file, clock, nudge)));
     let cloud = Cloud::Simulated(account.clone());
     let reconciler = Reconciler::new(Arc::clone(&requests), cloud, Local::default(), nudged);
     (requests, reconciler)

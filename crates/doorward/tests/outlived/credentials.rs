@@ -26,12 +26,12 @@ async fn the_credentials_of_a_closed_grant_are_denied_for_as_long_as_they_are_go
     assert!(denies.contains(grant.as_str()) && denies.contains(second.as_str()), "{denies}");
     let writes = || world.account.calls().get("PutRolePolicy").copied().unwrap_or_default();
     assert_eq!(writes(), 3, "one for each, and one after the restart, which knows nothing of the first");
-    assert_eq!(world.told("denied the credentials").await.len(), 3);
+    assert_eq!(world.audited("denied the credentials").await.len(), 3);
 
     // When they are over by themselves, the next one no longer has them, and nothing is kept.
     world.wait(900 + 180).await;
     world.wait(60).await;
-    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+    assert_eq!(world.requests.app().store().unfinished().await.expect("grants"), []);
     let last = world.open(Transport::Ssm).await;
     world.vend(&last, 900).await;
     world.close(&last).await;
@@ -56,18 +56,18 @@ async fn while_credentials_cannot_be_denied_their_sessions_are_ended_as_they_com
     world.vend(&grant, 900).await;
     world.account.deny_revoking(true);
     world.close(&grant).await;
-    assert_eq!(world.told("could not deny").await.len(), 1);
+    assert_eq!(world.audited("could not deny").await.len(), 1);
     for number in 0..8 {
         world.start_vended(&format!("s-{number}"), &grant);
         world.wait(90).await;
         world.wait(30).await;
         assert_eq!(world.sessions(), Vec::<String>::new(), "{number}");
     }
-    assert_eq!(world.told("could not deny").await.len(), 1, "it is told once");
+    assert_eq!(world.audited("could not deny").await.len(), 1, "it is told once");
     world.account.deny_revoking(false);
     world.wait(60).await;
     assert!(world.denies().is_empty(), "they are over by now");
     world.wait(180).await;
     world.wait(60).await;
-    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+    assert_eq!(world.requests.app().store().unfinished().await.expect("grants"), []);
 }

@@ -5,7 +5,7 @@ use crate::world::{World, vending};
 impl World {
     /// What could not be revoked, in words.
     fn irrevocable(&self) -> Vec<String> {
-        let status = self.requests.nudge().status();
+        let status = self.requests.app().nudge().status();
         status.irrevocable.iter().map(|one| format!("{}: {} ({})", one.what, one.why, one.fix)).collect()
     }
 }
@@ -24,7 +24,7 @@ async fn a_server_that_may_revoke_says_nothing_and_changes_nothing() {
         world.wait(60).await;
     }
     assert_eq!((calls(&world, "PutRolePolicy"), calls(&world, "TerminateSession")), once);
-    assert_eq!(world.told("denied").await, Vec::<String>::new(), "nothing was revoked");
+    assert_eq!(world.audited("denied").await, Vec::<String>::new(), "nothing was revoked");
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn what_is_lacking_is_known_before_the_first_grant_and_until_it_is_there()
         assert!(lacking.contains(said), "no {said:?} in {lacking}");
     }
     assert_eq!(world.irrevocable().len(), 3, "{lacking}");
-    assert_eq!(world.told("could not deny").await, Vec::<String>::new(), "nothing was to be denied");
+    assert_eq!(world.audited("could not deny").await, Vec::<String>::new(), "nothing was to be denied");
     world.account.deny_ending(false);
     world.account.deny(false, false);
     world.wait(61).await;

@@ -20,9 +20,9 @@ async fn what_bears_a_grant_that_was_closed_is_ended_and_nothing_else() {
 
     world.close(&grant).await;
     assert_eq!(world.sessions(), ["elsewhere-1", "maria-1"]);
-    let told = world.told("ended the session").await;
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(told[0], format!("ended the session jon-1 to i-0a1b: {grant} by ssm has ended"));
+    let audited = world.audited("ended the session").await;
+    assert_eq!(audited.len(), 2, "{audited:?}");
+    assert_eq!(audited[0], format!("ended the session jon-1 to i-0a1b: {grant} by ssm has ended"));
 
     // One that was being started when the grant ended, and then an account at rest.
     world.start("jon-3", &reason(&grant));
@@ -34,7 +34,7 @@ async fn what_bears_a_grant_that_was_closed_is_ended_and_nothing_else() {
     world.wait(3600).await;
     assert_eq!(world.looks(), looks, "nobody is asked any more");
     assert!(looks <= 5, "{looks} looks");
-    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+    assert_eq!(world.requests.app().store().unfinished().await.expect("grants"), []);
 }
 
 #[tokio::test]
@@ -88,15 +88,15 @@ async fn a_refusal_is_told_once_and_holds_up_no_firewall() {
     for _ in 0..5 {
         world.wait(30).await;
     }
-    let told = world.told("could not end").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("ssm:TerminateSession in eu-west-1 was denied"), "{told:?}");
+    let audited = world.audited("could not end").await;
+    assert_eq!(audited.len(), 1, "{audited:?}");
+    assert!(audited[0].contains("ssm:TerminateSession in eu-west-1 was denied"), "{audited:?}");
     // It is shown as what it is, with what ends it.
-    let overdue = world.requests.nudge().status().overdue.clone();
+    let overdue = world.requests.app().nudge().status().overdue.clone();
     assert_eq!(overdue.len(), 1, "{overdue:?}");
     assert!(overdue[0].seen && overdue[0].at == "Session Manager in eu-west-1", "{overdue:?}");
     assert_eq!(overdue[0].fix, "aws ssm terminate-session --region eu-west-1 --session-id jon-1");
-    let listed = world.requests.current(&caller("jon").person).await.expect("grants");
+    let listed = world.requests.views().current(&caller("jon").person).await.expect("grants");
     assert_eq!(listed.iter().filter(|grant| grant.overdue.is_some()).count(), 1, "{listed:?}");
     // Nudged a hundred times within a second, AWS is not asked a hundred times.
     let looks = world.looks();
@@ -107,8 +107,8 @@ async fn a_refusal_is_told_once_and_holds_up_no_firewall() {
     world.account.deny_ending(false);
     world.wait(60).await;
     assert_eq!(world.sessions(), Vec::<String>::new());
-    assert_eq!(world.told("again").await, ["can end the sessions of ended grants in eu-west-1 again"]);
-    assert_eq!(world.requests.nudge().status().overdue, []);
+    assert_eq!(world.audited("again").await, ["can end the sessions of ended grants in eu-west-1 again"]);
+    assert_eq!(world.requests.app().nudge().status().overdue, []);
 }
 
 #[tokio::test]
@@ -119,11 +119,11 @@ async fn what_cannot_be_ended_for_a_day_is_given_up() {
     world.account.deny_ending(true);
     world.close(&grant).await;
     world.wait(23 * 3600).await;
-    assert_eq!(world.requests.store().unfinished().await.expect("grants").len(), 1);
+    assert_eq!(world.requests.app().store().unfinished().await.expect("grants").len(), 1);
     world.wait(3600).await;
     world.wait(60).await;
     let looks = world.looks();
     world.wait(60).await;
     assert_eq!(world.looks(), looks);
-    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+    assert_eq!(world.requests.app().store().unfinished().await.expect("grants"), []);
 }

@@ -111,7 +111,12 @@ impl World {
 
     /// Somebody sets the machine's clock: by so many hours from what it was at first.
     pub fn set_clock(&self, hours: i64) {
-        self.jump.store(hours * 3600, Ordering::SeqCst);
+        self.set_clock_seconds(hours * 3600);
+    }
+
+    /// The same by so many seconds.
+    pub fn set_clock_seconds(&self, seconds: i64) {
+        self.jump.store(seconds, Ordering::SeqCst);
     }
 
     /// Has it tried what a revocation needs, as a server does.
@@ -172,7 +177,7 @@ impl World {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.requests.clock().now()
+        self.requests.app().clock().now()
     }
 
     /// Starts a session with vended credentials, and says nothing of why.
@@ -201,11 +206,12 @@ impl World {
     }
 
     /// What the record says with that word in it.
-    pub async fn told(&self, word: &str) -> Vec<String> {
+    pub async fn audited(&self, word: &str) -> Vec<String> {
         let mut verifier = Verifier::default();
-        let lines = self.requests.store().lines(0, 1000).await.expect("a record");
-        let told = lines.iter().map(|(_, line)| verifier.line(line).expect("a line").event.what.to_string());
-        told.filter(|line| line.contains(word)).collect()
+        let lines = self.requests.app().store().lines(0, 1000).await.expect("a record");
+        let audited =
+            lines.iter().map(|(_, line)| verifier.line(line).expect("a line").event.what.to_string());
+        audited.filter(|line| line.contains(word)).collect()
     }
 }
 

@@ -201,6 +201,7 @@ def services(client, subnets, db, connect):
         VpcSecurityGroupIds=[db, connect],
     )
     rds.register_db_proxy_targets(DBProxyName="pool", DBInstanceIdentifiers=["orders"])
+    rds.create_db_snapshot(DBSnapshotIdentifier="orders-1", DBInstanceIdentifier="orders")
     caches = client("elasticache")
     caches.create_cache_subnet_group(CacheSubnetGroupName="private", CacheSubnetGroupDescription="d", SubnetIds=subnets)
     caches.create_cache_cluster(
@@ -251,7 +252,7 @@ def empty_zip():
 
 # What is asked for without knowing anything.
 ALL = {
-    "ec2": """describe_security_groups describe_security_group_rules describe_vpcs describe_subnets
+    "ec2": """describe_security_groups describe_security_group_rules describe_vpcs describe_subnets describe_availability_zones
         describe_route_tables describe_network_acls describe_managed_prefix_lists
         describe_vpc_block_public_access_options describe_vpc_block_public_access_exclusions
         describe_network_interfaces describe_instances describe_addresses describe_internet_gateways
@@ -262,7 +263,7 @@ ALL = {
     "elb": ["describe_load_balancers"],
     "elbv2": ["describe_load_balancers", "describe_target_groups"],
     "rds": ["describe_db_instances", "describe_db_clusters", "describe_db_subnet_groups", "describe_db_proxies"]
-    + ["describe_db_proxy_endpoints", "describe_db_cluster_endpoints"],
+    + ["describe_db_proxy_endpoints", "describe_db_cluster_endpoints", "describe_db_snapshots"],
     "elasticache": ["describe_cache_subnet_groups", "describe_replication_groups", "describe_serverless_caches"],
     "lambda": ["list_functions"],
     "ecs": ["list_clusters"],

@@ -83,9 +83,9 @@ async fn alter(story: &Story) {
         let verified =
             store.verify_all(&[]).await.unwrap_or_else(|error| panic!("{number}, {what}: {error}"));
         assert!(!verified.found.is_empty(), "change {number} ({what}) was not found");
-        let standing = store.standing().await.map(|standing| standing.grants).unwrap_or_default();
+        let unsettled = store.unsettled().await.map(|unsettled| unsettled.grants).unwrap_or_default();
         let others = store.waiting().await.unwrap_or_default();
-        for grant in standing.iter().chain(&others).filter(|grant| !grant.ended()) {
+        for grant in unsettled.iter().chain(&others).filter(|grant| !grant.ended()) {
             assert!(story.live.contains(grant), "change {number} ({what}) lets in by {grant:?}");
         }
         store.close().await;
@@ -208,14 +208,14 @@ fn early() -> Result<(), Failed> {
         let verified = sealed.verify_all(&[]).await.expect("a store");
         assert_eq!(verified.sealed.len(), 1, "{verified:?}");
         assert!(verified.found.iter().all(|found| found.contains(forged)), "{:?}", verified.found);
-        let standing = sealed.standing().await.expect("grants");
-        let live: Vec<Grant> = standing.grants.into_iter().filter(|grant| !grant.ended()).collect();
+        let unsettled = sealed.unsettled().await.expect("grants");
+        let live: Vec<Grant> = unsettled.grants.into_iter().filter(|grant| !grant.ended()).collect();
         assert_eq!(live, story.live, "what the lines tell of stays, and nothing else");
-        assert_eq!(standing.mistrusted.len(), 1);
-        sealed.end_mistrusted(&standing.mistrusted, Timestamp::now(), true).await.expect("ended");
+        assert_eq!(unsettled.mistrusted.len(), 1);
+        sealed.end_mistrusted(&unsettled.mistrusted, Timestamp::now(), true).await.expect("ended");
         assert_eq!(sealed.alarms().len(), 1);
-        let standing = sealed.verify_all(&[]).await.expect("a store").found;
-        assert!(standing.len() == 1 && standing[0].ends_with(&sealed.alarms()[0]), "{standing:?}");
+        let unsettled = sealed.verify_all(&[]).await.expect("a store").found;
+        assert!(unsettled.len() == 1 && unsettled[0].ends_with(&sealed.alarms()[0]), "{unsettled:?}");
         sealed.close().await;
 
         // Once sealed it cannot be made an early one again.
@@ -226,8 +226,8 @@ fn early() -> Result<(), Failed> {
         after.write(&mut connection).await;
         let again = Store::open_with(&store, &story.files, [9; 4]).await.expect("a store");
         assert!(again.distrusted().is_some());
-        let standing = again.standing().await.expect("grants");
-        assert!(standing.grants.iter().all(Grant::ended), "{:?}", standing.grants);
+        let unsettled = again.unsettled().await.expect("grants");
+        assert!(unsettled.grants.iter().all(Grant::ended), "{:?}", unsettled.grants);
         again.close().await;
         // Without its key nobody makes a new one behind the operator's back.
         gone(&story.files.key);

@@ -9,7 +9,7 @@ use doorward_aws::{Account, Error, Performed, Simulated};
 use doorward_core::export::iam::{Sees, iam};
 use doorward_core::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use doorward_core::inventory::{
-    Inventory, Ownership, Place, RuleIdentity, SecurityGroupId, Seen, StandingRule,
+    AccountRegion, ExistingRule, Inventory, Ownership, RuleIdentity, SecurityGroupId, Seen,
 };
 use doorward_core::net::Cidr;
 use doorward_core::plan::{Step, difference, sweep, wanted};
@@ -40,7 +40,7 @@ pub fn trials() -> Vec<Trial> {
         moto("aws: 500 groups are six calls", few_calls),
         moto("aws: every page is read", every_page),
         moto("aws: quotas and prefix lists are known", quotas),
-        moto("aws: a policy's places are seen as one", places),
+        moto("aws: a policy's places are seen as one", account_regions),
         moto("aws: who has no Region, profile or network is told which", misconfigured),
         moto("aws: credentials are asked for once, and again when they were not there", credentials),
         moto("aws: an account in memory does what moto does", in_memory),
@@ -63,8 +63,8 @@ impl Corner {
         let moto = Moto::shared();
         let faulty = Faulty::before(moto.port());
         let vpc = moto.vpc(REGION);
-        let place = moto::profile(profile, REGION, &faulty.url());
-        let account = Account::connect(&place).await.expect("an account");
+        let account_region = moto::profile(profile, REGION, &faulty.url());
+        let account = Account::connect(&account_region).await.expect("an account");
         Self { moto, faulty, vpc, account }
     }
 
@@ -141,12 +141,12 @@ fn authorize(group: &SecurityGroupId, rules: &[RuleIdentity]) -> Step {
     Step::Authorize { group: group.clone(), rules: marked.collect() }
 }
 
-fn rules(inventory: &Inventory, group: &SecurityGroupId) -> BTreeMap<RuleIdentity, StandingRule> {
+fn rules(inventory: &Inventory, group: &SecurityGroupId) -> BTreeMap<RuleIdentity, ExistingRule> {
     let rules = inventory.groups[group].rules.clone().into_iter();
     rules.filter(|(rule, _)| rule.direction == doorward_core::inventory::Direction::In).collect()
 }
 
-fn names(rules: &BTreeMap<RuleIdentity, StandingRule>) -> Vec<String> {
+fn names(rules: &BTreeMap<RuleIdentity, ExistingRule>) -> Vec<String> {
     rules.keys().map(ToString::to_string).collect()
 }
 
@@ -244,8 +244,8 @@ fn what_is_wanted_stands() -> Result<(), Failed> {
         corner.account.perform(&authorize(&group, &kinds)).await.expect("rules");
         let seen = corner.observe(&group).await;
         for kind in &kinds {
-            let standing = rules(&seen, &group).remove(kind).unwrap_or_else(|| panic!("no {kind}"));
-            assert_eq!(standing.ownership(), Ownership::Marked(granted("2026-11-22T10:00:00Z")), "{kind}");
+            let existing = rules(&seen, &group).remove(kind).unwrap_or_else(|| panic!("no {kind}"));
+            assert_eq!(existing.ownership(), Ownership::Marked(granted("2026-11-22T10:00:00Z")), "{kind}");
         }
         // A sweep needs nothing but the marks.
         let early = "2026-11-22T09:59:59Z".parse().expect("an instant");
@@ -285,7 +285,7 @@ fn a_lost_race_is_a_success() -> Result<(), Failed> {
         let fields = [("GroupId", group.as_str()), ("SecurityGroupRuleId.1", id)];
         corner.moto.ec2(REGION, "RevokeSecurityGroupIngress", &fields);
         let describe = {
-            let remark = |(identity, rule): (&RuleIdentity, &StandingRule)| doorward_core::plan::Remark {
+            let remark = |(identity, rule): (&RuleIdentity, &ExistingRule)| doorward_core::plan::Remark {
                 id: rule.owned(&us()).expect("ours"),
                 rule: identity.clone(),
                 mark: granted("2026-11-22T12:00:00Z"),
@@ -338,7 +338,7 @@ fn gone_or_full() -> Result<(), Failed> {
         let error = error.expect_err("no such group");
         assert_eq!(
             error.to_string(),
-            format!("security group {gone} does not exist in {}", corner.account.place())
+            format!("security group {gone} does not exist in {}", corner.account.account_region())
         );
 
         let many: Vec<_> = (1..=61).map(|last| rule("tcp/5432", &format!("203.0.113.{last}"))).collect();
@@ -353,14 +353,14 @@ fn denied() -> Result<(), Failed> {
     run(async {
         let corner = Corner::new("denied").await;
         let group = corner.group("denied");
-        let place = corner.account.place().to_string();
+        let account_region = corner.account.account_region().to_string();
         corner.account.perform(&authorize(&group, &[rule("tcp/1", "203.0.113.1")])).await.expect("a rule");
 
         corner.faulty.breaks("DescribeSecurityGroupRules", 1, Fault::denied());
         let seen = corner.observe(&group).await;
         let gaps: Vec<String> = seen.gaps.iter().map(ToString::to_string).collect();
         let expected = format!(
-            "ec2:DescribeSecurityGroupRules in {place} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
+            "ec2:DescribeSecurityGroupRules in {account_region} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
         );
         assert_eq!(gaps, [expected]);
         assert!(matches!(seen.group(&group), Seen::Unseen(_)));
@@ -380,7 +380,7 @@ fn denied() -> Result<(), Failed> {
         assert_eq!(
             error.to_string(),
             format!(
-                "ec2:AuthorizeSecurityGroupIngress in {place} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
+                "ec2:AuthorizeSecurityGroupIngress in {account_region} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
             )
         );
         assert!(error.hint().is_some_and(|hint| hint.contains("doorward iam")));
@@ -532,15 +532,15 @@ fn quotas() -> Result<(), Failed> {
         let raised = r#"{"Quota":{"QuotaCode":"L-0EA8095F","Value":100.0}}"#;
         corner.faulty.breaks("GetServiceQuota", 1, Fault::Answer(200, raised.into()));
         let seen = corner.observe(&group).await;
-        assert_eq!(seen.quota(corner.account.place()), 100);
+        assert_eq!(seen.quota(corner.account.account_region()), 100);
         assert_eq!(corner.account.notes(), Vec::<String>::new());
 
-        let other = Account::connect(corner.account.place()).await.expect("an account");
+        let other = Account::connect(corner.account.account_region()).await.expect("an account");
         let no = r#"{"__type":"AccessDeniedException","Message":"User is not authorized"}"#;
         corner.faulty.breaks("GetServiceQuota", 1, Fault::Answer(400, no.into()));
         for _ in 0..2 {
             let seen = other.observe(std::slice::from_ref(&group)).await;
-            assert_eq!((seen.quota(other.place()), seen.gaps), (60, vec![]));
+            assert_eq!((seen.quota(other.account_region()), seen.gaps), (60, vec![]));
         }
         assert_eq!(other.calls()["GetServiceQuota"], 1);
         assert!(
@@ -581,28 +581,33 @@ fn quotas() -> Result<(), Failed> {
 fn misconfigured() -> Result<(), Failed> {
     run(async {
         let group: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
-        let nobody = Place { profile: Some("nobody".into()), region: None, account: None };
+        let nobody = AccountRegion { profile: Some("nobody".into()), region: None, account: None };
         let error = Account::connect(&nobody).await.expect_err("no Region");
         assert_eq!(error.to_string(), "no Region is configured for profile `nobody`");
         assert!(error.hint().is_some());
 
-        let why = async |place: &Place| {
-            let account = Account::connect(place).await.expect("an account");
+        let why = async |account_region: &AccountRegion| {
+            let account = Account::connect(account_region).await.expect("an account");
             let seen = account.observe(std::slice::from_ref(&group)).await;
             assert!(matches!(seen.group(&group), Seen::Unseen(_)));
             seen.gaps[0].why.clone()
         };
-        let place = Place { profile: Some("nobody".into()), region: Some(REGION.into()), account: None };
-        let text = why(&place).await;
-        assert!(text.starts_with("NoCredentials: profile `nobody` was not defined"), "{text}");
-        let place = Place { profile: None, region: Some(REGION.into()), account: None };
-        let text = why(&place).await;
+        let account_region =
+            AccountRegion { profile: Some("nobody".into()), region: Some(REGION.into()), account: None };
+        let text = why(&account_region).await;
+        assert!(
+            text.starts_with("NoCredentials: profile `nobody` is not in the AWS configuration"),
+            "{text}"
+        );
+        let account_region = AccountRegion { profile: None, region: Some(REGION.into()), account: None };
+        let text = why(&account_region).await;
         assert!(
             text.starts_with("NoCredentials: no credentials found in the environment, the profile"),
             "{text}"
         );
-        let place = moto::profile("closed", REGION, &format!("http://127.0.0.1:{}", moto::free_port()));
-        let text = why(&place).await;
+        let account_region =
+            moto::profile("closed", REGION, &format!("http://127.0.0.1:{}", moto::free_port()));
+        let text = why(&account_region).await;
         assert_eq!(text, "tcp connect error: Connection refused (os error 111)");
 
         let corner = Corner::new("identity").await;
@@ -612,31 +617,31 @@ fn misconfigured() -> Result<(), Failed> {
     })
 }
 
-fn places() -> Result<(), Failed> {
+fn account_regions() -> Result<(), Failed> {
     run(async {
         let corner = Corner::new("ireland").await;
-        let (here, place) = (corner.group("ireland"), corner.account.place().clone());
+        let (here, account_region) = (corner.group("ireland"), corner.account.account_region().clone());
         let there = corner.moto.group("us-east-1", &corner.moto.vpc("us-east-1"), "virginia");
         let there: SecurityGroupId = there.parse().expect("a group");
         let far = moto::profile("virginia", "us-east-1", &corner.faulty.url());
-        let nowhere = Place { profile: Some("nowhere".into()), region: None, account: None };
+        let nowhere = AccountRegion { profile: Some("nowhere".into()), region: None, account: None };
         let lost: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
 
         let cloud = Cloud::live();
         let groups = BTreeMap::from([
-            (place.clone(), BTreeSet::from([here.clone()])),
+            (account_region.clone(), BTreeSet::from([here.clone()])),
             (far.clone(), BTreeSet::from([there.clone()])),
             (nowhere, BTreeSet::from([lost.clone()])),
         ]);
         let seen = cloud.observe(&groups).await;
-        assert!(matches!(seen.group(&here), Seen::There(group) if group.place == place));
-        assert!(matches!(seen.group(&there), Seen::There(group) if group.place == far));
+        assert!(matches!(seen.group(&here), Seen::There(group) if group.account_region == account_region));
+        assert!(matches!(seen.group(&there), Seen::There(group) if group.account_region == far));
         let Seen::Unseen(gap) = seen.group(&lost) else { panic!("{seen:?}") };
         assert_eq!(gap.why, "no Region is configured for profile `nowhere`");
 
         // A step goes to its own place.
         let step = authorize(&there, &[rule("tcp/1", "203.0.113.1")]);
-        assert!(matches!(cloud.perform(&place, &step).await, Err(Error::NoGroup { .. })));
+        assert!(matches!(cloud.perform(&account_region, &step).await, Err(Error::NoGroup { .. })));
         cloud.perform(&far, &step).await.expect("a performed step");
         let seen = cloud.observe(&groups).await;
         assert_eq!(rules(&seen, &there).len(), 1);
@@ -654,8 +659,8 @@ fn parliament() -> Result<(), Failed> {
         doorward_core::policy::parse(&text, "doorward.toml").expect("a policy")
     };
     let account = BTreeMap::from([(None, "123456789012".parse().expect("an account"))]);
-    let places = ["", "region = \"eu-west-1\"", "region = \"us-gov-west-1\"\nprofile = \"gov\""];
-    let few = places.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
+    let account_regions = ["", "region = \"eu-west-1\"", "region = \"us-gov-west-1\"\nprofile = \"gov\""];
+    let few = account_regions.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
     let many = (0..500).map(|number| firewall(number, "region = \"eu-west-1\"")).collect();
     let (few, many) = (policy(few), policy(many));
     for (policy, sees) in [(&few, Sees::Groups), (&few, Sees::Everything), (&many, Sees::Groups)] {
@@ -730,7 +735,7 @@ fn in_memory() -> Result<(), Failed> {
         let corner = Corner::new("memory").await;
         let group = corner.group("memory");
         corner.moto.rule_by_hand(REGION, group.as_str(), 22, "192.0.2.1/32", "by hand");
-        let place = corner.account.place().clone();
+        let account_region = corner.account.account_region().clone();
         let memory = Simulated::new(corner.observe(&group).await);
         let without_ids = |inventory: &Inventory| {
             let mut rules = rules(inventory, &group);
@@ -754,15 +759,16 @@ fn in_memory() -> Result<(), Failed> {
             for step in difference(&actual, &wanted, &us()).steps() {
                 corner.account.perform(step).await.expect("a performed step");
             }
-            let actual = memory.observe(&place, std::slice::from_ref(&group));
+            let actual = memory.observe(&account_region, std::slice::from_ref(&group));
             let wanted =
                 doorward_core::plan::wanted(&actual, &BTreeMap::from([(group.clone(), ruleset)]), &us());
             for step in difference(&actual, &wanted, &us()).steps() {
-                memory.perform(&place, step).expect("a performed step");
+                memory.perform(&account_region, step).expect("a performed step");
             }
             // The same step again, late: what the account says of it.
             let again = authorize(&group, &[rule("udp/53", &format!("198.51.100.{}", pass / 2))]);
-            let (one, other) = (corner.account.perform(&again).await, memory.perform(&place, &again));
+            let (one, other) =
+                (corner.account.perform(&again).await, memory.perform(&account_region, &again));
             assert_eq!(one, other, "pass {pass}");
             let real = corner.observe(&group).await;
             assert_eq!(without_ids(&real), without_ids(&memory.inventory()), "pass {pass}");

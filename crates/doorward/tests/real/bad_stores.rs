@@ -13,6 +13,7 @@ use crate::grants::{HOURS, descriptions, eventually, new_groups, policy};
 use crate::moto::Moto;
 use crate::need::{Need, trial};
 use crate::netns::run;
+use crate::record::sqlite;
 use crate::server::{House, PASSWORD};
 
 pub fn trials() -> Vec<Trial> {
@@ -25,6 +26,8 @@ pub fn trials() -> Vec<Trial> {
         trial("bad stores: a folder, another file, a name that is none", &[], not_a_store),
         trial("bad stores: a PostgreSQL that is not there", &[], no_database),
         trial("bad stores: a store that is read-only", &[Need::Root], read_only),
+        trial("bad stores: a store that is moved away is not replaced, and loses nothing", &[], moved_away),
+        trial("bad stores: rows that cannot be read hold up no revocation", &[Need::Python], unreadable_rows),
         trial("bad stores: the port is taken", &[], port_taken),
         trial("bad stores: a policy and people that break while it serves", &[], broken_files),
         trial(
@@ -200,6 +203,90 @@ fn read_only() -> Result<(), Failed> {
     assert!(err.contains(&words), "{err}");
     disk.remount("rw");
     house.serve();
+    Ok(())
+}
+
+fn moved_away() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let at = |name: &str| house.folder().join(name);
+    let (database, aside) = (at("doorward.db"), at("aside.db"));
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    fs::rename(&database, &aside)?;
+    let is_ready = || matches!(server.call(None, "GET", "/readyz", None), Ok((200, _)));
+    eventually("it says that the store is away", || !is_ready());
+    let refused = "error: the audit log in the store was altered, so no grant is opened\n";
+    eventually("nothing new is opened", || jon.run(&["open", "wiki", "--for", "30m"]).err.contains(refused));
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code != 0 && err.contains("hint: put the file back where it was"), "{code}: {err}");
+    assert!(!database.exists());
+    fs::rename(&aside, &database)?;
+    eventually("it is ready again", is_ready);
+    jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki stays open"], &[]);
+    // The running server knows the head of the audit log without its file, and writes it again.
+    let head = at("doorward.db.audit-head");
+    fs::remove_file(&head)?;
+    eventually("the head file is there again", || head.exists());
+    server.kill();
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{err}");
+
+    // Nothing of it is left but what is outside.
+    for name in ["doorward.db", "doorward.db-wal", "doorward.db-shm"] {
+        let _ = fs::remove_file(at(name));
+    }
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code != 0 && err.contains("shows that there was one"), "{code}: {err}");
+    assert!(!database.exists());
+    let server = house.serve();
+    assert!(!wiki.lets_in(), "every grant has ended");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(69, &[], &[refused]);
+    Ok(())
+}
+
+fn unreadable_rows() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    jon.signs_in(&server);
+    maria.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    assert!(wiki.lets_in());
+    // As text it is no UTF-8, so that no row of the table can be fetched together with it.
+    let row = "INSERT INTO grants SELECT 'g-aaaaaaaaaaaa', person, target, 'open', changed, 0, CAST(x'ff' AS TEXT), '' FROM grants LIMIT 1";
+    sqlite(&house, row);
+    jon.run(&["close", "wiki"]).is(0, &["wiki is revoked"], &[]);
+    assert!(!wiki.lets_in(), "what is revoked is, whatever the store has");
+    let ready = || server.call(None, "GET", "/readyz", None).expect("an answer").1.to_string();
+    eventually("it is not ready", || ready().contains("the store was altered"));
+    maria.run(&["open", "wiki"]).is(
+        69,
+        &[],
+        &["the store was altered or is damaged", "doorward audit verify"],
+    );
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("the store was altered or is damaged"), "{code}: {err}");
+    server.kill();
+    let server = house.serve();
+    assert!(!wiki.lets_in());
+    let ready = || server.call(None, "GET", "/readyz", None).expect("an answer").1.to_string();
+    eventually("it is not ready", || ready().contains("the store was altered"));
+    sqlite(&house, "DELETE FROM grants WHERE id = 'g-aaaaaaaaaaaa'");
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("nobody has accepted"), "{code}: {err}");
+    let head = err.split("--head ").nth(1).and_then(|rest| rest.split(['`', '\n', ' ']).next());
+    let (code, _, err) = house.run(&["audit", "accept", "--head", head.expect("a head")]);
+    assert_eq!(code, 0, "{err}");
+    let ready = || matches!(server.call(None, "GET", "/readyz", None), Ok((200, _)));
+    eventually("it is ready again", ready);
+    // Everybody signs in again.
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
     Ok(())
 }
 

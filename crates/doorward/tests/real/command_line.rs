@@ -5,13 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use libtest_mimic::{Failed, Trial};
 
 use crate::desk::{Desk, Wiki};
+use crate::grants::eventually;
 use crate::need::trial;
 use crate::server::{House, PASSWORD, free_address};
 
 type Story = fn() -> Result<(), Failed>;
 
 pub fn trials() -> Vec<Trial> {
-    let named: [(&str, Story); 9] = [
+    let named: [(&str, Story); 10] = [
         ("signing in and out", sign_in),
         ("open, extend, list and close", open_and_close),
         ("every reason of a refusal", refused),
@@ -21,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         ("options that are for a local policy", local_options),
         ("people and groups as JSON", people_as_json),
         ("a server that is not there, or is none", no_server),
+        ("a policy of the folder that others can write", written_by_others),
     ];
     named.into_iter().map(|(name, test)| trial(&format!("command line: {name}"), &[], test)).collect()
 }
@@ -211,9 +213,18 @@ fn approval() -> Result<(), Failed> {
     };
     let id = asks()?;
     assert_eq!(asks()?, id, "asking again does not ask twice");
-    jon.run(&["list"]).is(0, &[&id, "waits for approval"], &[]);
+    jon.run(&["list"]).is(0, &[&id, "waits for approval, for 20m"], &[]);
     assert!(!wiki.lets_in());
     jon.run(&["approve", &id]).is(1, &[], &["error: nobody may approve their own request\n"]);
+    let own =
+        format!("error: nobody may deny their own request\nhint: withdraw it with `doorward close {id}`\n");
+    jon.run(&["reject", &id]).is(1, &[], &[&own]);
+    let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
+    for (verb, why) in [("approve", "nobody may approve"), ("deny", "nobody may deny")] {
+        let refused = format!("was refused: {verb} {id} of jon to wiki: {why} their own request");
+        assert!(out.contains(&refused), "{out}");
+    }
+    eventually("the log has the refusals", || server.log().matches("request refused").count() == 2);
     let approved = richard.run(&["approve", &id]);
     approved.is(0, &[&format!("{id} of jon to wiki is open until 20"), " UTC\n"], &[]);
     assert!(wiki.lets_in());
@@ -239,6 +250,9 @@ fn approval() -> Result<(), Failed> {
     let id = asks()?;
     let withdrawn = jon.run(&["close", &id]);
     withdrawn.is(0, &[&format!("{id} to wiki is withdrawn; it was never open\n")], &[]);
+    let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
+    assert!(out.contains(&format!("ended {id}: withdrawn by jon")), "{out}");
+    eventually("the log has the withdrawal", || server.log().contains("request withdrawn"));
     richard.run(&["approve", &id]).is(1, &[], &["does not wait for approval"]);
     jon.run(&["approve", "g-zzzzzzzzzzzz"]).is(
         1,
@@ -261,6 +275,7 @@ fn operators() -> Result<(), Failed> {
     jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
     maria.run(&["open", "wiki"]).is(0, &["is open"], &[]);
     jon.run(&["list", "--all"]).is(1, &[], &["error: `jon` is not an operator\n"]);
+    eventually("the log has the refusal", || server.log().contains("list everybody's grants"));
     let all = richard.run(&["list", "--all"]);
     all.is(0, &["jon wiki", "maria wiki"], &[]);
     let id = all.out.lines().find(|line| line.contains("jon wiki")).and_then(|line| line.split(' ').next());
@@ -271,6 +286,9 @@ fn operators() -> Result<(), Failed> {
     assert!(wiki.lets_in());
     jon.run(&["list"]).is(0, &["No grants are open."], &[]);
     assert_eq!(richard.run(&["list", "--all", "--json"]).json()["grants"].as_array().map(Vec::len), Some(1));
+    // That the grant has no port for SSH comes before the question of a key.
+    let words = ["the grant does not include tcp/22", "hint: `doorward connect wiki`"];
+    jon.run(&["ssh", "wiki"]).is(1, &[], &words);
     Ok(())
 }
 
@@ -291,7 +309,8 @@ fn longer() -> Result<(), Failed> {
     let again = jon.run(&["open", "wiki", "--for", "30m", "--json"]).json();
     assert_eq!((&again["grant"]["id"], &again["grant"]["revision"]), (&request.as_str().into(), &1.into()));
 
-    let approved = richard.run(&["approve", &request, "--seen", "1"]);
+    let seen = again["grant"]["seen"].as_str().ok_or("nothing to see")?;
+    let approved = richard.run(&["approve", &request, "--seen", seen]);
     let words = format!("as {request} requested\n");
     approved.is(0, &[&format!("{held} of jon to wiki is extended until 20"), &words], &[]);
     let listed = jon.run(&["list", "--json"]).json();
@@ -392,6 +411,69 @@ fn people_as_json() -> Result<(), Failed> {
     drop(house.serve());
     let accepted = json(&["audit", "accept", "--head", &format!("1:{}", "0".repeat(64))]);
     assert_eq!(accepted, serde_json::json!({ "found": [], "ended": 0, "goes_on": 0 }));
+    Ok(())
+}
+
+fn written_by_others() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let policy = house.policy();
+    let mode = |mode| std::fs::set_permissions(&policy, std::fs::Permissions::from_mode(mode));
+    let unnamed = |arguments: &[&str]| -> Result<_, Failed> {
+        Ok(crate::desk::said(house.doorward(arguments).env_remove("DOORWARD_POLICY").output()?))
+    };
+    let verbs: [&[&str]; 7] = [
+        &["list", "--as", "jon"],
+        &["open", "wiki", "--as", "jon", "--address", "127.0.0.1"],
+        &["check"],
+        &["serve"],
+        &["sweep"],
+        &["user", "list"],
+        &["iam"],
+    ];
+    mode(0o666)?;
+    for verb in verbs {
+        unnamed(verb)?.is(
+            77,
+            &[],
+            &[
+                "error: `doorward.toml` in this folder can be written by others, so it is not used by default: every user",
+                "hint: `chmod go-w` the file, ",
+            ],
+        );
+    }
+    assert!(!wiki.lets_in());
+    // Named, it is used with a warning.
+    let warned =
+        ["warning: `", "can be written by others: every user of this machine can write it", "`chmod go-w`"];
+    crate::desk::said(house.doorward(&["list", "--as", "jon"]).output()?).is(0, &["wiki"], &warned);
+    let named = ["--policy", "doorward.toml", "list", "--as", "jon"];
+    unnamed(&named)?.is(0, &["wiki"], &warned);
+    // Who is signed in to a server reads no policy of this machine.
+    mode(0o644)?;
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    mode(0o666)?;
+    let mut listed = jon.command(&["list"]);
+    crate::desk::said(listed.env_remove("DOORWARD_POLICY").current_dir(house.folder()).output()?).is(
+        0,
+        &["wiki"],
+        &[],
+    );
+    mode(0o644)?;
+    unnamed(&["list", "--as", "jon"])?.is(0, &["wiki"], &[]);
+    // Only root can give a file away.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&policy, Some(4711), None)?;
+        let another = "error: `doorward.toml` in this folder belongs to another user (uid 4711)";
+        unnamed(&["list", "--as", "jon"])?.is(
+            77,
+            &[],
+            &[another, "hint: if you trust it, name it: `--policy"],
+        );
+        unnamed(&named)?.is(0, &["wiki"], &[]);
+    }
     Ok(())
 }
 

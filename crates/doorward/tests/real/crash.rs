@@ -27,7 +27,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// What a person was told: a grant is open, or it is closed. What was asked and never answered may be either.
 #[derive(Default)]
-struct Told {
+struct Confirmed {
     open: BTreeSet<String>,
     closed: BTreeSet<String>,
     /// Its closing was asked for, and not confirmed: the server died before, or could not record it in time.
@@ -42,7 +42,7 @@ fn killed() -> Result<(), Failed> {
     let policy = policy(&group);
     let house = House::new(&[("dbs", &names), ("ops", &names[..1])], &policy).with_aws(&moto.url());
 
-    let mut told = Told::default();
+    let mut confirmed = Confirmed::default();
     let mut tokens: BTreeMap<String, String> = BTreeMap::new();
     let mut chance = Chance(0x5eed);
     let mut longest = 450 * pace(&house, &people[0]);
@@ -78,9 +78,9 @@ fn killed() -> Result<(), Failed> {
             in_vain = 0;
         }
         for news in news {
-            told.open.retain(|id| !news.closed.contains(id) && !news.unsure.contains(id));
-            told.closed.extend(news.closed);
-            told.open.extend(news.open.into_iter().filter(|id| !told.closed.contains(id)));
+            confirmed.open.retain(|id| !news.closed.contains(id) && !news.unsure.contains(id));
+            confirmed.closed.extend(news.closed);
+            confirmed.open.extend(news.open.into_iter().filter(|id| !confirmed.closed.contains(id)));
         }
     }
 
@@ -95,14 +95,14 @@ fn killed() -> Result<(), Failed> {
         .iter()
         .filter_map(|grant| Some((grant["id"].as_str()?.to_owned(), grant.clone())))
         .collect();
-    let lost: Vec<&String> = told.open.iter().filter(|id| !open.contains_key(*id)).collect();
+    let lost: Vec<&String> = confirmed.open.iter().filter(|id| !open.contains_key(*id)).collect();
     let lost: Vec<Value> = lost.iter().filter_map(|id| not_over(&server, token, id)).collect();
-    println!("{} grants are known to be open, {} to be closed", told.open.len(), told.closed.len());
-    let undead: Vec<&String> = told.closed.iter().filter(|id| open.contains_key(*id)).collect();
+    println!("{} grants are known to be open, {} to be closed", confirmed.open.len(), confirmed.closed.len());
+    let undead: Vec<&String> = confirmed.closed.iter().filter(|id| open.contains_key(*id)).collect();
     assert!(lost.is_empty(), "grants that people were told are open, and are not: {lost:?}");
     assert!(undead.is_empty(), "grants that people were told are closed, and are open: {undead:?}");
     assert!(
-        !told.closed.is_empty() && told.open.len() + told.closed.len() > 20,
+        !confirmed.closed.is_empty() && confirmed.open.len() + confirmed.closed.len() > 20,
         "too little happened to mean anything"
     );
 
@@ -145,8 +145,8 @@ fn pace(house: &House, person: &str) -> u64 {
 }
 
 /// Opens and closes until it is stopped or the server is gone.
-fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) -> Told {
-    let mut told = Told::default();
+fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) -> Confirmed {
+    let mut confirmed = Confirmed::default();
     let mut mine: Vec<String> = Vec::new();
     while !stop.load(Ordering::SeqCst) {
         let target = ["db-5432", "db-5433", "db-3306", "db-6379"][chance.below(4) as usize];
@@ -158,7 +158,7 @@ fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) ->
             Ok((200..300, answer)) => {
                 if let Some(id) = answer["grant"]["id"].as_str() {
                     mine.push(id.to_owned());
-                    told.open.insert(id.to_owned());
+                    confirmed.open.insert(id.to_owned());
                 }
             }
             Ok(_) => {}
@@ -169,12 +169,12 @@ fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) ->
         {
             match server.call(Some(token), "DELETE", &format!("/api/v1/grants/{id}"), None) {
                 Ok((200..300, _)) => {
-                    told.open.remove(&id);
-                    told.closed.insert(id);
+                    confirmed.open.remove(&id);
+                    confirmed.closed.insert(id);
                 }
                 other => {
-                    told.open.remove(&id);
-                    told.unsure.insert(id);
+                    confirmed.open.remove(&id);
+                    confirmed.unsure.insert(id);
                     if other.is_err() {
                         break;
                     }
@@ -182,7 +182,7 @@ fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) ->
             }
         }
     }
-    told
+    confirmed
 }
 
 /// Waits until the server has made a pass over everything and what was short has ended.

@@ -22,7 +22,7 @@ use self::person::Person;
 use crate::desk::{Started, start};
 use crate::grants::{descriptions, eventually, new_groups};
 use crate::moto::{Moto, free_port};
-use crate::need::{Need, find, trial, wanted};
+use crate::need::{Need, find, timed, wanted};
 use crate::netns::{Probe, probe_in};
 use crate::probe;
 use crate::server::{House, PASSWORD};
@@ -32,7 +32,7 @@ pub use person::visit;
 
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Moto];
-    vec![trial(
+    vec![timed(
         "flood: 20,000 connections that do nothing, or 100 that never pause, keep nobody out, and no rule standing",
         &needs,
         flooded,
@@ -60,6 +60,16 @@ struct Case {
     files: u32,
     relay_full: bool,
 }
+
+/// How long signing in and opening took, and the session's token. The shortest is the least.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Visit {
+    took: Duration,
+    token: String,
+}
+
+/// How soon somebody has signed in and opened, on a machine with two processors that does nothing else.
+const WITHIN: Duration = Duration::from_secs(1);
 
 const KINDS: [&str; 5] = ["silent", "byte", "tls", "h2", "body"];
 
@@ -156,6 +166,12 @@ impl Case {
         let mut jon = Person::new(probe_in(person, &["visit", &at], &environment));
         eventually("it answers", || jon.call("GET", "/api/v1/healthz", None, &Value::Null).0 == 200);
 
+        // How fast this machine is today: before the flood, and before the relay is full.
+        let sign_in = json!({ "name": "jon", "password": PASSWORD });
+        let ask = |target: &str| json!({ "target": target });
+        let undisturbed = (0..2).filter_map(|_| visit_once(&mut jon, &sign_in, &ask("wiki"), &name)).min();
+        let undisturbed = undisturbed.expect("it opens without a flood").took;
+
         let full = relay_full.then(|| full_relay(relay, behind));
         let connections = if self.talks() { THAT_TALK } else { CONNECTIONS };
         let programs = PROGRAMS.max(addresses.into());
@@ -181,30 +197,19 @@ impl Case {
             std::thread::sleep(TALK);
         }
 
-        // What else this machine does is not what is looked at: the best of three.
-        let sign_in = json!({ "name": "jon", "password": PASSWORD });
-        let ask = |target: &str| json!({ "target": target });
-        let mut fastest = Duration::MAX;
-        let mut token = String::new();
+        // What else this machine does is not what is looked at: the best of three, and longer where it is slow by itself.
+        let limit = WITHIN.max(undisturbed * 4);
+        let mut fastest: Option<Visit> = None;
         for _ in 0..3 {
-            let begun = Instant::now();
-            let (status, session) = jon.call("POST", "/api/v1/sessions", None, &sign_in);
-            println!("{name}: {status} after {:?}", begun.elapsed());
-            let Some(given) = session["token"].as_str().filter(|_| is_good(status)) else { continue };
-            token = given.to_owned();
-            let (status, opened) = jon.call("POST", "/api/v1/grants", Some(&token), &ask("wiki"));
-            println!("{name}: {status} after {:?}", begun.elapsed());
-            if !is_good(status) {
-                println!("{opened}");
-                continue;
-            }
-            fastest = fastest.min(begun.elapsed());
-            if fastest < Duration::from_secs(1) {
+            let visit = visit_once(&mut jon, &sign_in, &ask("wiki"), &name);
+            fastest = fastest.into_iter().chain(visit).min();
+            if fastest.as_ref().is_some_and(|visit| visit.took < WITHIN) {
                 break;
             }
         }
-        println!("{name}: signed in and opened within {fastest:?}");
-        assert!(fastest < Duration::from_secs(1), "{name}: {fastest:?}");
+        let Some(Visit { took, token }) = fastest else { panic!("{name}: nobody could open") };
+        println!("{name}: signed in and opened within {took:?}, {undisturbed:?} without the flood");
+        assert!(took < limit, "{name}: {took:?}, {undisturbed:?} without the flood");
 
         // A rule that ends meanwhile is taken away in time.
         let (status, opened) = jon.call("POST", "/api/v1/grants", Some(&token), &ask("orders"));
@@ -232,6 +237,21 @@ impl Case {
         assert!(!said.err.contains("Too many open files"), "{said:?}");
         drop((floods, full));
     }
+}
+
+/// Signs in and opens a target; none if one of the two is refused.
+fn visit_once(jon: &mut Person, sign_in: &Value, target: &Value, name: &str) -> Option<Visit> {
+    let begun = Instant::now();
+    let (status, session) = jon.call("POST", "/api/v1/sessions", None, sign_in);
+    println!("{name}: {status} after {:?}", begun.elapsed());
+    let token = session["token"].as_str().filter(|_| is_good(status))?.to_owned();
+    let (status, opened) = jon.call("POST", "/api/v1/grants", Some(&token), target);
+    println!("{name}: {status} after {:?}", begun.elapsed());
+    if !is_good(status) {
+        println!("{opened}");
+        return None;
+    }
+    Some(Visit { took: begun.elapsed(), token })
 }
 
 fn is_good(status: u16) -> bool {

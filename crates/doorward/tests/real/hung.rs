@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::faulty::{Fault, Faulty};
 use crate::grants::{HOURS, REGION, descriptions, eventually, new_groups, policy};
 use crate::moto::Moto;
-use crate::need::{Need, trial};
+use crate::need::{Need, timed};
 use crate::server::{House, Server, free_address};
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial("hung: a Region that never answers delays only those who ask for it", &[Need::Moto], hung),
-        trial("hung: an `nft` that never answers holds up no end elsewhere", &[Need::Moto], silent_nft),
+        timed("hung: a Region that never answers delays only those who ask for it", &[Need::Moto], hung),
+        timed("hung: an `nft` that never answers holds up no end elsewhere", &[Need::Moto], silent_nft),
     ]
 }
 
@@ -56,9 +56,9 @@ fn hung() -> Result<(), Failed> {
     let house = house(&moto, &faulty, &service.local_addr()?.port().to_string());
     let server = house.serve();
     let (jon, maria) = (server.sign_in("jon"), server.sign_in("maria"));
-    for target in ["db-1", "db-2", "wiki"] {
-        takes(&server, &jon, target);
-    }
+    // How fast this machine is today, the first time apart.
+    let undisturbed = |target| (0..3).map(|_| takes(&server, &jon, target)).min().expect("some");
+    let undisturbed = ["wiki", "db-1", "db-2"].map(|target| (target, undisturbed(target)));
     std::thread::scope(|scope| {
         let ask = || {
             let body = Some(json!({ "target": "db-0" }));
@@ -69,11 +69,12 @@ fn hung() -> Result<(), Failed> {
         assert!(asked.iter().filter(|one| !one.is_finished()).count() > 3, "those who asked for it wait");
         // The best of some, since other tests have the processors too; the worst is nowhere near those who wait.
         for (who, token) in [("who asked for it", &jon), ("somebody else", &maria)] {
-            for target in ["wiki", "db-1", "db-2"] {
+            for (target, undisturbed) in undisturbed {
                 let times: Vec<Duration> = (0..4).map(|_| takes(&server, token, target)).collect();
                 let (best, worst) = (times.iter().min().expect("some"), times.iter().max().expect("some"));
-                println!("{target} for {who}: {best:?} to {worst:?}");
-                assert!(*best < Duration::from_millis(300), "{target} for {who}: {times:?}");
+                println!("{target} for {who}: {best:?} to {worst:?}, {undisturbed:?} when nothing hangs");
+                let limit = Duration::from_millis(300).max(undisturbed * 3);
+                assert!(*best < limit, "{target} for {who}: {times:?}, {undisturbed:?} when nothing hangs");
                 assert!(*worst < Duration::from_secs(4), "{target} for {who}: {times:?}");
             }
         }

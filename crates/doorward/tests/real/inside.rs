@@ -132,10 +132,10 @@ impl Inside {
         let requests = running.requests();
         let web = Web::new(Arc::clone(requests)).expect("random bytes");
         let mut stop = Vec::new();
-        let named = requests.loaded().policy.server.url.clone();
+        let named = requests.app().loaded().policy.server.url.clone();
         let url = named.or_else(|| nats.last().map(Nat::url)).unwrap_or_default();
         for address in &addresses {
-            let mut server = requests.loaded().policy.server.clone();
+            let mut server = requests.app().loaded().policy.server.clone();
             server.listen = *address;
             let listener = runtime.block_on(Listener::bind(&server)).expect("a listener");
             let (sender, stopped) = oneshot::channel::<()>();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use doorward::cloud::Cloud;
 use doorward_aws::{Account, Progress, recorded, save};
-use doorward_core::inventory::{Call, Gap, Inventory, Place};
+use doorward_core::inventory::{AccountRegion, Call, Gap, Inventory};
 use libtest_mimic::{Failed, Trial};
 
 use crate::desk::{Said, said};
@@ -25,7 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("inventory: what was saved is what was seen", moto, kept),
         trial("inventory: each denied call is one gap and stops no other", moto, denied),
         trial("inventory: a throttled call waits and is made again", moto, throttled),
-        trial("inventory: several places at once, and one that is not there", moto, places),
+        trial("inventory: several places at once, and one that is not there", moto, account_regions),
         trial("inventory: the command saves, shows and refuses", moto, command),
     ]
 }
@@ -69,8 +69,8 @@ fn python(words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn survey(place: &Place) -> Inventory {
-    block_on(async { Account::connect(place).await.expect("a Region").survey(&|_| {}).await })
+fn survey(account_region: &AccountRegion) -> Inventory {
+    block_on(async { Account::connect(account_region).await.expect("a Region").survey(&|_| {}).await })
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -173,16 +173,16 @@ fn kept() -> Result<(), Failed> {
     assert_eq!(once.route_tables, live.route_tables);
     assert_eq!(once.interfaces, live.interfaces);
     assert_eq!(once.attachments, live.attachments);
-    let place = once.vpcs.values().next().map(|vpc| vpc.place.to_string());
-    assert_eq!(place.as_deref(), Some("eu-south-2 of account 123456789012"));
+    let account_region = once.vpcs.values().next().map(|vpc| vpc.account_region.to_string());
+    assert_eq!(account_region.as_deref(), Some("eu-south-2 of account 123456789012"));
     Ok(())
 }
 
 fn denied() -> Result<(), Failed> {
     let moto = built();
     let faulty = Faulty::before(moto.port());
-    let place = profile("inventory-denied", REGION, &faulty.url());
-    let usual = survey(&place);
+    let account_region = profile("inventory-denied", REGION, &faulty.url());
+    let usual = survey(&account_region);
     let denial = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User is not authorized\
         </Message></Error></ErrorResponse>";
     for (call, fault, action) in [
@@ -192,7 +192,7 @@ fn denied() -> Result<(), Failed> {
         ("Action=DescribeDBInstances&", Fault::Answer(403, denial.to_owned()), Call::Databases),
     ] {
         faulty.breaks(call, usize::MAX, fault);
-        let seen = survey(&place);
+        let seen = survey(&account_region);
         faulty.mends();
         let new: Vec<&Gap> = seen.gaps.iter().filter(|gap| !usual.gaps.contains(gap)).collect();
         let [gap] = new.as_slice() else { return Err(format!("{call}: {new:?}").into()) };
@@ -214,10 +214,10 @@ fn denied() -> Result<(), Failed> {
     let refusal = r#"{"__type": "AccessDeniedException", "Message": "User is not authorized"}"#;
     faulty.breaks("ListClusters", usize::MAX, Fault::Answer(400, refusal.into()));
     faulty.breaks("GET /2015-03-31/functions/", usize::MAX, Fault::Answer(403, refusal.into()));
-    let seen = survey(&place);
-    let place = seen.vpcs.values().next().expect("a VPC").place.clone();
-    assert!(seen.gap(Call::ContainerClusters, &place).is_some(), "{:?}", seen.gaps);
-    assert!(seen.gap(Call::Functions, &place).is_some(), "{:?}", seen.gaps);
+    let seen = survey(&account_region);
+    let account_region = seen.vpcs.values().next().expect("a VPC").account_region.clone();
+    assert!(seen.gap(Call::ContainerClusters, &account_region).is_some(), "{:?}", seen.gaps);
+    assert!(seen.gap(Call::Functions, &account_region).is_some(), "{:?}", seen.gaps);
     assert_eq!(seen.databases, usual.databases);
     Ok(())
 }
@@ -225,13 +225,13 @@ fn denied() -> Result<(), Failed> {
 fn throttled() -> Result<(), Failed> {
     let moto = built();
     let faulty = Faulty::before(moto.port());
-    let place = profile("inventory-throttled", REGION, &faulty.url());
+    let account_region = profile("inventory-throttled", REGION, &faulty.url());
     // More than the runtime's own four attempts.
     faulty.breaks("Action=DescribeSubnets&", 5, Fault::throttled());
     let told: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let seen = block_on(async {
         let tell = |far| told.lock().unwrap_or_else(PoisonError::into_inner).push(far);
-        Account::connect(&place).await.expect("a Region").survey(&tell).await
+        Account::connect(&account_region).await.expect("a Region").survey(&tell).await
     });
     assert!(!seen.subnets.is_empty(), "{:?}", seen.gaps);
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,7 +243,7 @@ fn throttled() -> Result<(), Failed> {
     Ok(())
 }
 
-fn places() -> Result<(), Failed> {
+fn account_regions() -> Result<(), Failed> {
     let moto = built();
     let there = profile("inventory-one", REGION, &moto.url());
     let empty = profile("inventory-two", "eu-south-1", &moto.url());
@@ -252,9 +252,10 @@ fn places() -> Result<(), Failed> {
     let seen = block_on(Cloud::live().survey(&asked, &|_| {}));
     let alone = survey(&there);
     assert_eq!(seen.databases, alone.databases);
-    let regions: BTreeSet<Option<&str>> = seen.vpcs.values().map(|vpc| vpc.place.region.as_deref()).collect();
+    let regions: BTreeSet<Option<&str>> =
+        seen.vpcs.values().map(|vpc| vpc.account_region.region.as_deref()).collect();
     assert_eq!(regions, BTreeSet::from([Some("eu-south-1"), Some(REGION)]));
-    let gone = |gap: &&Gap| gap.place.profile.as_deref() == Some("inventory-gone");
+    let gone = |gap: &&Gap| gap.account_region.profile.as_deref() == Some("inventory-gone");
     let unseen: BTreeSet<String> = seen.gaps.iter().filter(gone).map(|gap| gap.source.to_string()).collect();
     // Each call of the first wave has its own; what nothing was found for was not asked.
     assert!(unseen.contains("ec2:DescribeVpcs") && unseen.contains("ecs:ListClusters"), "{unseen:?}");
@@ -279,7 +280,8 @@ fn command() -> Result<(), Failed> {
         &["account: ", " things in "],
         &["note: ec2:DescribeVpcBlockPublicAccessOptions"],
     );
-    let live = survey(&Place { profile: Some("inventory-command".into()), region: None, account: None });
+    let live =
+        survey(&AccountRegion { profile: Some("inventory-command".into()), region: None, account: None });
     same(&recorded(&here.join("account"))?, &read_back(&live));
     doorward(here, &save).is(73, &[], &["account is not empty", "--force"]);
     doorward(here, &[&save[..], &["--force"]].concat()).is(0, &["account: "], &["note: "]);

@@ -38,7 +38,12 @@ fn identity() -> Result<(), Failed> {
     jon.run(&["whoami"]).is(77, &[], &["error: you are not signed in to a server\n", "doorward login URL"]);
     let server = house.serve();
     jon.signs_in(&server);
-    let text = ["as jon until 20", " UTC.\n", "  groups     staff\n", "  address    127.0.0.1\n"];
+    let text = [
+        "as jon until 20",
+        " UTC, or until 1h after the last use.\n",
+        "  groups     staff\n",
+        "  address    127.0.0.1\n",
+    ];
     let signed_in = jon.run(&["whoami"]);
     signed_in.is(0, &text, &[]);
     signed_in.is(0, &[&format!("You are signed in to {} as jon", server.url)], &[]);
@@ -48,6 +53,7 @@ fn identity() -> Result<(), Failed> {
         (&"jon".into(), &"staff".into(), &false.into(), &server.url.as_str().into(), &"127.0.0.1".into())
     );
     assert!(json["ends"].is_string() && json["policy"].is_null(), "{json}");
+    assert_eq!(json["idle_seconds"], 3600);
     // With the policy of this machine.
     let (code, out, err) = house.run(&["whoami", "--as", "jon"]);
     assert!(code == 0 && out.starts_with("You are not signed in to a server. In `"), "{out}{err}");

@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         |name: &str, test: fn() -> Result<(), Failed>| trial(&format!("nobody is misled: {name}"), &[], test);
     vec![
         moto("a rule that stands past its end is shown as that, also after a restart", overdue),
+        moto("a rule of which AWS says nothing is overdue until its removal is confirmed", silent),
         moto("credentials that are no good are called that, and never a quota", credentials),
         moto("the host name of what was opened is told", host_name),
         plain("a name that was only claimed is recorded as a claim, and approves nothing", claimed),
@@ -119,6 +120,39 @@ fn overdue() -> Result<(), Failed> {
     });
     eventually("it is ready", || get(&server, None, "/readyz").0 == 200);
     jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
+    Ok(())
+}
+
+fn silent() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "silent");
+    let faulty = Faulty::before(moto.port());
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&faulty.url());
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    eventually("it is ready", || get(&server, None, "/readyz").0 == 200);
+    jon.run(&["open", "db-0"]).is(0, &["db-0 is open"], &[]);
+    faulty.breaks("", usize::MAX, Fault::Silence);
+    jon.run(&["close", "db-0"]).is(
+        69,
+        &["is revoked, but its firewall has not"],
+        &["its rule may still exist"],
+    );
+    let begun = Instant::now();
+    let is_overdue = || get(&server, None, "/readyz").1.to_string().contains("not revoked");
+    eventually("it is overdue", is_overdue);
+    // It is soon known, though no pass begins and none ends meanwhile.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    // Over the passes that begin, send the removal again and are given up.
+    while begun.elapsed() < Duration::from_secs(45) {
+        assert!(is_overdue(), "after {:?}: {}", begun.elapsed(), get(&server, None, "/readyz").1);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(!server.log().contains("no grant is overdue any more"), "{}", server.log());
+    faulty.mends();
+    eventually("it is ready", || get(&server, None, "/readyz").0 == 200);
+    assert!(!descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains("db-0")));
     Ok(())
 }
 
@@ -232,7 +266,7 @@ fn claimed() -> Result<(), Failed> {
     let line = out.lines().find(|line| line.contains(" requested wiki ")).expect("a line");
     let uid = own_uid();
     assert!(
-        line.contains("jon (only claimed, by ") && line.contains(&format!("(uid {uid}), by sudo of mia)")),
+        line.contains("jon (only claimed, by ") && line.contains(&format!("(uid {uid}), SUDO_USER=mia)")),
         "{line}"
     );
     assert!(!out.contains("opened wiki"), "{out}");

@@ -10,18 +10,21 @@ use doorward_core::policy::{Enforcement, Policy};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Trial;
 
-use crate::need::{Need, named};
+use crate::need::{Need, TIMED, named};
 use crate::netns::{Netns, Probe};
 use crate::policies::{grant, installation, policy, ruleset};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let tests: [(&str, fn()); 15] = [
-        ("refused, admitted, refused again", refused_admitted_refused),
+    let bounded: [(&str, fn()); 3] = [
         ("the kernel closes by itself", the_kernel_closes),
         ("a live connection is cut", a_live_connection_is_cut),
         ("a live connection is cut when tracking begins in its middle", tracking_that_begins_late),
+    ];
+    let bounded = named("nftables", &needs, bounded).into_iter().map(|trial| trial.with_kind(TIMED));
+    let others: [(&str, fn()); 12] = [
+        ("refused, admitted, refused again", refused_admitted_refused),
         ("a static prefix is always in", statics),
         ("other tables are left alone", other_tables),
         ("a table of somebody else is never taken", foreign_table),
@@ -34,7 +37,7 @@ pub fn trials() -> Vec<Trial> {
         ("an address of this machine guards the port at all of them", every_address_of_its_own),
         ("other flows, and the machine's own connections", other_flows),
     ];
-    named("nftables", &needs, tests)
+    bounded.chain(named("nftables", &needs, others)).collect()
 }
 
 /// A server behind its own nftables, and two people elsewhere.

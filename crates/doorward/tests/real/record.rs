@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
             &[Need::Python],
             forged,
         ),
+        trial("record: without the head nothing is opened after a start, until it is back", &[], headless),
     ]
 }
 
@@ -95,7 +96,7 @@ fn listed() -> Result<(), Failed> {
 }
 
 /// Runs statements on the store through Python's own SQLite.
-fn sqlite(house: &House, script: &str) {
+pub fn sqlite(house: &House, script: &str) {
     let store = house.folder().join("doorward.db");
     let program = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.executescript(sys.argv[2])\ndb.commit()\ndb.close()";
     run("python3", &["-c", program, store.to_str().expect("a path"), script], "");
@@ -383,5 +384,51 @@ fn forged() -> Result<(), Failed> {
     });
     assert!(wiki.lets_in());
     assert!(list(&house).contains("accepted the audit log as it was at "), "{}", list(&house));
+    Ok(())
+}
+
+fn headless() -> Result<(), Failed> {
+    let wiki = Wiki::new("lasts = { usually = \"10m\", at-most = \"1h\" }");
+    let house = House::new(&GROUPS, &wiki.policy);
+    let head = house.policy().with_file_name("doorward.db.audit-head");
+    let key = house.policy().with_file_name("doorward.db.audit-key");
+    let (server, jon) = (house.serve(), Desk::new(&house, "jon"));
+    jon.signs_in(&server);
+    let older = fs::read(&head)?;
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    // The running server knows the key and the last entry.
+    let kept = fs::read(&key)?;
+    fs::remove_file(&head)?;
+    fs::remove_file(&key)?;
+    jon.run(&["close", "wiki"]).is(0, &["wiki is revoked"], &[]);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    eventually("the head is written again", || head.exists());
+    assert_eq!(server.terminate(), Some(0));
+    assert!(!key.exists());
+    assert_ne!(house.run(&["serve"]).0, 0, "nothing starts without the key");
+    fs::write(&key, kept)?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+
+    fs::remove_file(&head)?;
+    let server = house.serve();
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(69, &[], &["error: the audit log in the store was altered"]);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    let hint =
+        "hint: put back a current copy of that file, and find out who removed or replaced it; then accept";
+    assert!(code == 1 && err.contains("is missing") && err.contains(hint), "{code}: {err}");
+    fs::write(&head, older)?;
+    eventually("the log is believed again", || {
+        jon.signs_in(&server);
+        jon.run(&["open", "wiki"]).code == 0
+    });
+    // The alarm is about what happened to the file, which nobody has explained yet.
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    let standing = "nobody has accepted yet what was found before: the head file of the audit log";
+    assert!(code == 1 && err.contains(standing) && err.contains(hint), "{code}: {err}");
+    let accepted = err.rsplit("--head ").next().and_then(|rest| rest.split('`').next()).ok_or("no head")?;
+    assert_eq!(house.run(&["audit", "accept", "--head", accepted]).0, 0);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{err}");
     Ok(())
 }

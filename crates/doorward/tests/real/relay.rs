@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-use crate::need::{Need, find, trial};
+use crate::need::{Need, find, timed};
 use crate::policies::{grant, policy, ruleset};
 use crate::postgres::{Postgres, psql, said};
 
@@ -40,7 +40,7 @@ pub fn trials() -> Vec<Trial> {
             test();
             Ok(())
         };
-        trial(&format!("relay: {name}"), needs, run)
+        timed(&format!("relay: {name}"), needs, run)
     };
     let sockets = sockets.map(|named| trial(named, &[]));
     sockets.into_iter().chain([trial(database, &[Need::Postgres])]).collect()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::grants::eventually;
 use crate::need::{Need, find, trial};
 use crate::server::free_address;
 
@@ -113,6 +114,8 @@ impl Installed {
         let program = installed.path("doorward");
         fs::copy(env!("CARGO_BIN_EXE_doorward"), &program).expect("the program");
         mode(&program, 0o755);
+        // Another thread may be starting a process that still has the copy open for writing (`ETXTBSY`).
+        eventually("it can be executed", || Command::new(&program).arg("--version").output().is_ok());
         let (etc, state) = (installed.path("etc"), installed.path("state"));
         fs::create_dir(&etc).expect("a folder");
         fs::create_dir(&state).expect("a folder");

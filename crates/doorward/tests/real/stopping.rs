@@ -13,17 +13,17 @@ use crate::desk::{Started, Wiki, start};
 use crate::faulty::{Fault, Faulty};
 use crate::grants::{HOURS, eventually, new_groups, policy};
 use crate::moto::Moto;
-use crate::need::{Need, find, trial};
+use crate::need::{Need, find, timed};
 use crate::server::{House, PASSWORD, Server};
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial("stopping: while AWS does not answer", &[Need::Moto], silent_aws),
-        trial("stopping: while a password is verified that takes minutes", &[], costly_password),
-        trial("stopping: while somebody else holds the store", &[Need::Python], locked_store),
-        trial("stopping: while the relay carries and clients hold on", &[], busy_relay),
-        trial("stopping: a second Ctrl-C ends it at once", &[Need::Moto], twice),
-        trial("stopping: a limit of open files that is too low is said at the start", &[], too_few_files),
+        timed("stopping: while AWS does not answer", &[Need::Moto], silent_aws),
+        timed("stopping: while a password is verified that takes minutes", &[], costly_password),
+        timed("stopping: while somebody else holds the store", &[Need::Python], locked_store),
+        timed("stopping: while the relay carries and clients hold on", &[], busy_relay),
+        timed("stopping: a second Ctrl-C ends it at once", &[Need::Moto], twice),
+        timed("stopping: a limit of open files that is too low is said at the start", &[], too_few_files),
     ]
 }
 

@@ -30,6 +30,11 @@ pub fn trials() -> Vec<Trial> {
             &[Need::Postgres],
             unreadable,
         ),
+        trial(
+            "stores: triggers, rules and views that somebody made in PostgreSQL are reported, and not read",
+            &[Need::Postgres],
+            added,
+        ),
         trial("stores: two servers on one PostgreSQL", &[Need::Postgres, Need::Moto], two),
         trial("stores: one person through two servers in the same moment", &[Need::Postgres], same_moment),
         trial(
@@ -261,6 +266,95 @@ fn unreadable() -> Result<(), Failed> {
     }
     assert_eq!(server.terminate(), Some(0));
     whole(&house);
+    Ok(())
+}
+
+/// A trigger and a rule are an operator's to look at; a view in the place of a table is not read, which might never end.
+fn added() -> Result<(), Failed> {
+    let postgres = shared();
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    house.keep_store_at(&database(&postgres, "added"));
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki", "--for", "10m"]).is(0, &["wiki is open"], &[]);
+    assert!(wiki.lets_in());
+    whole(&house);
+    sql_in(
+        &postgres,
+        "added",
+        "CREATE VIEW report AS SELECT person FROM grants; CREATE INDEX more ON record (at)",
+    );
+    whole(&house);
+    let add = "CREATE FUNCTION loops() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN LOOP END LOOP; END'; \
+               CREATE TRIGGER loops BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION loops(); \
+               CREATE RULE nothing AS ON UPDATE TO rules DO INSTEAD NOTHING; \
+               ALTER TABLE head ADD CONSTRAINT never CHECK (pg_sleep(3600) IS NOT NULL) NOT VALID; \
+               ALTER TABLE doors ADD COLUMN more TEXT; ALTER TABLE doors ALTER more SET DEFAULT pg_sleep(3600)::text; \
+               CREATE TABLE child () INHERITS (grants)";
+    sql_in(&postgres, "added", add);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    let found = [
+        "the trigger \"loops\" on the table `record` of the store is not Doorward's",
+        "the rule \"nothing\" on the table `rules` of the store is not Doorward's",
+        "the check constraint \"never\" on the table `head` of the store is not Doorward's",
+        "the default of the column \"more\" on the table `doors` of the store is not Doorward's",
+        "the child table \"child\" on the table `grants` of the store is not Doorward's",
+    ];
+    assert!(code == 1 && found.iter().all(|found| err.contains(found)), "{code}: {err}");
+    sql_in(
+        &postgres,
+        "added",
+        "DROP TRIGGER loops ON record; DROP RULE nothing ON rules; ALTER TABLE head DROP CONSTRAINT never; ALTER TABLE doors DROP more; DROP TABLE child",
+    );
+    whole(&house);
+
+    // A start over a trigger that never ends: everybody is answered, and what is closed is closed.
+    server.kill();
+    let sleeps = "CREATE FUNCTION sleeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); RETURN new; END'; \
+                  CREATE TRIGGER sleeps BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION sleeps()";
+    sql_in(&postgres, "added", sleeps);
+    let server = house.serve();
+    let ready = || server.call(None, "GET", "/readyz", None);
+    eventually("it is not ready", || {
+        ready().is_ok_and(|(status, why)| status == 503 && why.to_string().contains("triggers"))
+    });
+    eventually("what was open is open again", || wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(69, &[], &["is closed, but the audit log does not have that yet"]);
+    assert!(!wiki.lets_in());
+    let begun = Instant::now();
+    assert_eq!(server.terminate(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'added' AND pid <> pg_backend_pid()";
+    sql_in(&postgres, "added", end);
+    sql_in(&postgres, "added", "DROP TRIGGER sleeps ON record");
+
+    let replace = "ALTER TABLE grants RENAME TO hidden; \
+                   CREATE VIEW grants AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                   SELECT h.* FROM hidden h, n WHERE n.i < 0";
+    sql_in(&postgres, "added", replace);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("`grants` is not a table but a view"), "{code}: {err}");
+    // Nor are the operators and tables of a schema that somebody put before PostgreSQL's own.
+    let evil = "DROP VIEW grants; ALTER TABLE hidden RENAME TO grants; CREATE SCHEMA evil; \
+                CREATE VIEW evil.pg_class AS SELECT * FROM pg_catalog.pg_class WHERE pg_sleep(3600) IS NULL; \
+                ALTER DATABASE added SET search_path = evil, pg_catalog, public";
+    sql_in(&postgres, "added", evil);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert!(code == 0 && out.contains("intact"), "{code}: {out} {err}");
+    let hide = "ALTER TABLE record ENABLE ROW LEVEL SECURITY; ALTER TABLE record FORCE ROW LEVEL SECURITY; \
+                CREATE POLICY never ON record USING (pg_sleep(3600) IS NOT NULL)";
+    sql_in(&postgres, "added", hide);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("row security is on for `record`"), "{code}: {err}");
+    // What was open is revoked by a server that knows nothing of it.
+    let server = house.serve();
+    eventually("it is not ready", || {
+        server.call(None, "GET", "/readyz", None).is_ok_and(|(status, _)| status == 503)
+    });
+    assert!(!wiki.lets_in());
+    assert_eq!(server.terminate(), Some(0));
     Ok(())
 }
 

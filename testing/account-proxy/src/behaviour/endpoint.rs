@@ -11,7 +11,7 @@ use crate::answer::{Answer, Refusal, refusal};
 use crate::call::{Call, Service};
 use crate::form::Form;
 use crate::life::Life;
-use crate::settings::Delay;
+use crate::settings::{Delay, Ending};
 use crate::xml::Element;
 
 pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>, Refusal> {
@@ -34,10 +34,37 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
                 }
             }
         }
+        "CreateVpcEndpoint" if call.form.is_set("PrivateDnsEnabled") => has_dns(account, call).await?,
         "DeleteVpcEndpoints" => return delete(account, call).await,
         _ => {}
     }
     Ok(None)
+}
+
+/// Private DNS names need both DNS attributes of the VPC, and another endpoint must not have the same names.
+/// <https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html>, "DNS names"
+async fn has_dns(account: &Account, call: &Call) -> Result<(), Refusal> {
+    let vpc = call.form.get("VpcId").unwrap_or_default();
+    for attribute in ["enableDnsSupport", "enableDnsHostnames"] {
+        let fields = [("VpcId", vpc), ("Attribute", attribute)];
+        let found = account.ask(Service::Ec2, "DescribeVpcAttribute", &fields).await?;
+        if found.text_at(&format!("{attribute}/value")) != "true" {
+            let message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes \
+                           set to true for the VPC";
+            return Err(refusal("InvalidParameter", format!("{message} {vpc}")));
+        }
+    }
+    let service = call.form.get("ServiceName").unwrap_or_default();
+    let found = account.find("DescribeVpcEndpoints", "service-name", service).await?;
+    let is_there = |it: &Element| it.text_at("vpcId") == vpc && it.text_at("state") != "deleted";
+    if found.list("vpcEndpointSet").iter().any(is_there) {
+        let message = format!(
+            "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {service} in the \
+             VPC {vpc}"
+        );
+        return Err(refusal("InvalidParameter", message));
+    }
+    Ok(())
 }
 
 /// Deleting an interface endpoint takes time; deleting a gateway endpoint does not.
@@ -92,8 +119,12 @@ pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Eleme
             let Some(endpoint) = answer.child_mut("vpcEndpoint") else { return Ok(()) };
             let id = endpoint.text_at("vpcEndpointId").to_owned();
             if endpoint.text_at("vpcEndpointType").eq_ignore_ascii_case("interface") {
-                let life = Life::new(account.now, "pending")
-                    .then(account.delay(Delay::EndpointPending), "available");
+                let failed = account.settings.ending(|ending| match ending {
+                    Ending::Endpoint => Some(()),
+                    _ => None,
+                });
+                let end = if failed.is_some() { "failed" } else { "available" };
+                let life = Life::new(account.now, "pending").then(account.delay(Delay::EndpointPending), end);
                 account.live(&id, life);
                 for interface in endpoint.list("networkInterfaceIdSet") {
                     let kind = Kind {

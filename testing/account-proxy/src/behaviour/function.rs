@@ -5,12 +5,13 @@
 //! configuration, Lambda requires up to 20 minutes to delete the attached Hyperplane ENI. Lambda only deletes the ENI if no other
 //! function (or published function version) is using that Hyperplane ENI."
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::interfaces::{self, Kind};
 use crate::account::{Account, Errand};
 use crate::answer::{Answer, Refusal};
-use crate::call::Call;
+use crate::call::{Call, Service};
 use crate::settings::Delay;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -29,8 +30,12 @@ pub(super) async fn before(account: &mut Account, call: &Call) -> Result<Option<
     Ok(None)
 }
 
-pub(super) async fn after(account: &mut Account, call: &Call, body: &[u8]) -> Result<(), Refusal> {
+pub(super) async fn after(account: &mut Account, call: &Call, body: &mut Bytes) -> Result<(), Refusal> {
     let Some((_, rest)) = path(call) else { return Ok(()) };
+    if let Ok(mut answer) = serde_json::from_slice::<Value>(body) {
+        show_all(account, &mut answer).await?;
+        *body = Bytes::from(answer.to_string());
+    }
     if !matches!((call.head.method.as_str(), rest), ("POST", "") | ("PUT", "configuration")) {
         return Ok(());
     }
@@ -60,6 +65,28 @@ pub(super) async fn after(account: &mut Account, call: &Call, body: &[u8]) -> Re
     }
     if !owners.is_empty() {
         account.functions.insert(name.to_owned(), owners);
+    }
+    Ok(())
+}
+
+/// Shows the VPC of each function in an answer: moto shows always the same.
+async fn show_all(account: &Account, answer: &mut Value) -> Result<(), Refusal> {
+    let mut networks: Vec<&mut Value> = Vec::new();
+    match answer.get("Functions").is_some() {
+        true => {
+            let functions = answer.get_mut("Functions").and_then(Value::as_array_mut);
+            networks.extend(functions.into_iter().flatten().filter_map(|it| it.get_mut("VpcConfig")));
+        }
+        false => networks.extend(answer.get_mut("VpcConfig")),
+    }
+    for network in networks {
+        let subnet = network.get("SubnetIds").and_then(|it| it.get(0)).and_then(Value::as_str);
+        let Some(subnet) = subnet.map(str::to_owned) else { continue };
+        let found = account.ask(Service::Ec2, "DescribeSubnets", &[("SubnetId.1", &subnet)]).await?;
+        if let Some(network) = network.as_object_mut() {
+            let vpc = found.text_at("subnetSet/item/vpcId").to_owned();
+            network.insert("VpcId".to_owned(), Value::String(vpc));
+        }
     }
     Ok(())
 }

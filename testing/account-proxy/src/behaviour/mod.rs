@@ -14,6 +14,8 @@ pub(crate) mod visibility;
 
 mod addresses;
 mod balancer;
+mod cache;
+mod container;
 mod default_vpc;
 mod dependencies;
 mod endpoint;
@@ -26,6 +28,7 @@ mod instance_interfaces;
 mod internet_gateway;
 mod launch_template;
 mod nat_gateway;
+mod network_acl;
 mod parameters;
 mod quotas;
 mod route;
@@ -33,6 +36,7 @@ mod scaling_group;
 mod subnet_attribute;
 mod tag;
 mod target;
+mod unused;
 
 use crate::account::Account;
 use crate::answer::{Answer, Body, Refusal, refusal};
@@ -52,6 +56,9 @@ pub(crate) async fn answer(account: &mut Account, moto: &Moto, call: &mut Call) 
     }
     if let Some(first) = tokens::before(account, call)? {
         return Ok(first);
+    }
+    if let Some(nothing) = unused::before(account, call) {
+        return Ok(nothing);
     }
     visibility::before(account, call)?;
     let mut answer = match before(account, call).await? {
@@ -115,6 +122,8 @@ async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>
         }
         Service::Quotas => quotas::service_quotas::before(account, call),
         Service::Lambda => function::before(account, call).await,
+        Service::Caches => cache::before(account, call).await,
+        Service::Containers => container::before(account, call).map(|()| None),
         Service::Other => Ok(None),
     }
 }
@@ -125,6 +134,7 @@ async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Resu
         Service::Ec2 => {
             nat_gateway::after(account, call, answer).await?;
             endpoint::after(account, call, answer).await?;
+            network_acl::after(account, call, answer).await?;
             instance::after(account, call, answer);
             instance_interfaces::after(account, call, answer).await?;
             reference::after(account, call, answer);
@@ -141,7 +151,8 @@ async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Resu
             instance_refresh::after(account, call, answer);
             scaling_group::after(account, call, answer);
         }
-        Service::Quotas | Service::Lambda | Service::Other => {}
+        Service::Caches => cache::after(account, call, answer).await?,
+        Service::Quotas | Service::Lambda | Service::Containers | Service::Other => {}
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! The names are those of AWS's own models of its services, as botocore has them. EC2 refuses unknown ones:
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, `UnknownParameter` and
-//! `MissingParameter`. RDS, Elastic Load Balancing and Auto Scaling ignore it, so it is noted as a violation; they refuse
+//! `MissingParameter`. RDS, ElastiCache, Elastic Load Balancing and Auto Scaling ignore it, so it is noted as a violation; they refuse
 //! a call that lacks one: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,7 @@ static SHAPES: LazyLock<BTreeMap<(Service, String), Shape>> = LazyLock::new(|| {
     let files = [
         (Service::Ec2, include_str!("../../parameters/ec2.txt")),
         (Service::Rds, include_str!("../../parameters/rds.txt")),
+        (Service::Caches, include_str!("../../parameters/elasticache.txt")),
         (Service::Balancing, include_str!("../../parameters/elbv2.txt")),
         (Service::Scaling, include_str!("../../parameters/autoscaling.txt")),
     ];

@@ -20,8 +20,8 @@ fn calls(aws: &Aws) {
     aws.ec2("DescribeVpcs", &[]).ok();
     aws.ec2("DescribeVpcs", &[("VpcId.1", "vpc-0123456789abcdef0")]);
     let (_, state) = aws.steer("GET", "state", "");
-    let expected = "{\"action\":\"DescribeVpcs\",\"code\":null,\"fault\":null,\"status\":200},\
-                    {\"action\":\"DescribeVpcs\",\"code\":\"InvalidVpcID.NotFound\",\"fault\":null,\"status\":400}";
+    let expected = "{\"action\":\"DescribeVpcs\",\"code\":null,\"fault\":null,\"service\":\"ec2\",\"status\":200},\
+                    {\"action\":\"DescribeVpcs\",\"code\":\"InvalidVpcID.NotFound\",\"fault\":null,\"service\":\"ec2\",\"status\":400}";
     assert!(state.contains(expected), "{state}");
 }
 

@@ -10,6 +10,8 @@ pub fn tests() -> Vec<Test> {
         ("a group on an interface is not deleted", on_an_interface),
         ("an internet gateway is not detached while an address is mapped", mapped_address),
         ("an internet gateway is not deleted while it is attached", attached_gateway),
+        ("a route table is deleted after the subnet that used it", table_of_a_subnet),
+        ("a network ACL goes with its VPC, and an association with its subnet", acl_of_a_vpc),
         ("a VPC is deleted when nothing is left in it", vpc_in_order),
     ]
 }
@@ -52,6 +54,16 @@ fn on_an_interface(aws: &Aws) {
     aws.ec2("DeleteSubnet", &[("SubnetId", &subnets[0])]).ok();
 }
 
+fn table_of_a_subnet(aws: &Aws) {
+    let Network { vpc, subnets, .. } = aws.network();
+    let table = aws.text("CreateRouteTable", &[("VpcId", &vpc)], "routeTable/routeTableId");
+    let fields = [("RouteTableId", table.as_str()), ("SubnetId", &subnets[0])];
+    aws.ec2("AssociateRouteTable", &fields).ok();
+    assert_eq!(aws.ec2("DeleteRouteTable", &[("RouteTableId", &table)]).code(), "DependencyViolation");
+    aws.ec2("DeleteSubnet", &[("SubnetId", &subnets[0])]).ok();
+    aws.ec2("DeleteRouteTable", &[("RouteTableId", &table)]).ok();
+}
+
 fn mapped_address(aws: &Aws) {
     let network = aws.network();
     let instance = aws.instance(&network);
@@ -77,6 +89,20 @@ fn attached_gateway(aws: &Aws) {
     assert_eq!(delete().code(), "DependencyViolation");
     aws.ec2("DetachInternetGateway", &[("InternetGatewayId", &gateway), ("VpcId", &vpc)]).ok();
     delete().ok();
+}
+
+fn acl_of_a_vpc(aws: &Aws) {
+    let acls = |vpc: &str| {
+        let fields = [("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", vpc)];
+        aws.ec2("DescribeNetworkAcls", &fields).ok().list("networkAclSet").to_vec()
+    };
+    let vpc = aws.vpc("10.0.0.0/16");
+    let subnet = aws.subnet(&vpc, "10.0.0.0/24", "eu-west-1a");
+    assert_eq!(acls(&vpc)[0].list("associationSet").len(), 1);
+    aws.ec2("DeleteSubnet", &[("SubnetId", &subnet)]).ok();
+    assert_eq!(acls(&vpc)[0].list("associationSet").len(), 0);
+    aws.ec2("DeleteVpc", &[("VpcId", &vpc)]).ok();
+    assert_eq!(acls(&vpc).len(), 0);
 }
 
 fn vpc_in_order(aws: &Aws) {

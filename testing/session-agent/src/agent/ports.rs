@@ -25,7 +25,7 @@ const DIAL: Duration = Duration::from_secs(20);
 
 /// Where a session's port is, found once.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct PortAddress {
     pub(super) asked: String,
     is: Result<SocketAddr, String>,
 }
@@ -45,7 +45,7 @@ fn is_forbidden(host: &str) -> bool {
 }
 
 /// Finds the place; the answer is why the session is over, when it may not be forwarded to.
-pub(super) fn find(job: &Job, host: Option<&str>, port: u16) -> Result<Place, String> {
+pub(super) fn find(job: &Job, host: Option<&str>, port: u16) -> Result<PortAddress, String> {
     let settings = &job.world.settings.agent;
     let host = host.unwrap_or("localhost");
     if is_forbidden(host) {
@@ -59,14 +59,14 @@ pub(super) fn find(job: &Job, host: Option<&str>, port: u16) -> Result<Place, St
     } else {
         host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port)).map_err(|_| "no such host".to_owned())
     };
-    Ok(Place { asked, is })
+    Ok(PortAddress { asked, is })
 }
 
 /// Connects, and writes down how that went.
 pub(super) async fn connect(
     job_world: &crate::stand::World,
     session: &str,
-    place: &Place,
+    place: &PortAddress,
 ) -> Option<TcpStream> {
     let connected = match &place.is {
         Ok(address) => match tokio::time::timeout(DIAL, TcpStream::connect(*address)).await {

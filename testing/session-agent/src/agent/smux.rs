@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
-use super::ports::{Pace, Place, connect, error_flag, find};
+use super::ports::{Pace, PortAddress, connect, error_flag, find};
 use super::work::{Input, Job, Output, Task};
 use crate::message::payload;
 use crate::session::Session;
@@ -192,7 +192,7 @@ async fn cuts(mut wire: mpsc::Receiver<Bytes>, output: mpsc::Sender<Output>, mut
 }
 
 /// Connects one stream after the other.
-async fn dials(mut accepted: mpsc::Receiver<(u32, Queue)>, shared: Shared, place: Place) {
+async fn dials(mut accepted: mpsc::Receiver<(u32, Queue)>, shared: Shared, place: PortAddress) {
     let mut carried = JoinSet::new();
     while let Some((stream, queue)) = accepted.recv().await {
         while carried.try_join_next().is_some() {}

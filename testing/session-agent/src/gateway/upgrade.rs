@@ -12,17 +12,17 @@ use crate::sigv4;
 use crate::stand::{Caller, World};
 
 /// Where an upgrade leads.
-pub(super) enum Way {
+pub(super) enum Upgraded {
     Channel(Arc<Session>),
     Tunnel(endpoint::Asked),
 }
 
 /// Whether an upgrade is signed as it must be, and where it leads. The error is a status and why.
-pub(super) fn upgrade(world: &World, request: &Request) -> Result<Way, (u16, String)> {
+pub(super) fn upgrade(world: &World, request: &Request) -> Result<Upgraded, (u16, String)> {
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
     if path == "/openTunnel" {
-        return endpoint::asked(world, request).map(Way::Tunnel);
+        return endpoint::asked(world, request).map(Upgraded::Tunnel);
     }
     let session = path
         .strip_prefix("/v1/data-channel/")
@@ -48,7 +48,7 @@ pub(super) fn upgrade(world: &World, request: &Request) -> Result<Way, (u16, Str
             "AccessDeniedException: not authorized to perform ssmmessages:OpenDataChannel".into(),
         ));
     }
-    Ok(Way::Channel(session))
+    Ok(Upgraded::Channel(session))
 }
 
 /// Verifies an upgrade; an unsigned one passes where signatures are not required.

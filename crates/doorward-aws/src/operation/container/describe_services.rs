@@ -50,12 +50,19 @@ pub(crate) struct ServiceShape {
     pub(crate) status: Option<String>,
     #[serde(default)]
     pub(crate) network_configuration: Option<NetworkShape>,
+    #[serde(default)]
+    deployment_controller: Option<ControllerShape>,
 }
 
 impl ServiceShape {
     /// Where its tasks have interfaces, if they have any of their own.
     pub(crate) fn network(&self) -> Option<&AwsVpcShape> {
         self.network_configuration.as_ref()?.awsvpc_configuration.as_ref()
+    }
+
+    /// By what its tasks are replaced, like `CODE_DEPLOY`.
+    pub(crate) fn controller(&self) -> Option<&str> {
+        self.deployment_controller.as_ref()?.kind.as_deref()
     }
 }
 
@@ -65,6 +72,13 @@ impl ServiceShape {
 pub(crate) struct NetworkShape {
     #[serde(default)]
     awsvpc_configuration: Option<AwsVpcShape>,
+}
+
+/// By what its tasks are replaced.
+#[derive(Debug, Clone, Deserialize)]
+struct ControllerShape {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
 }
 
 /// Interfaces in a VPC.

@@ -3,12 +3,14 @@
 mod describe_services;
 mod describe_tasks;
 mod list;
+mod update_service;
 
 use serde::Deserialize;
 
 pub(crate) use describe_services::{DescribeServices, SERVICES_A_CALL, ServiceShape};
 pub(crate) use describe_tasks::{DescribeTasks, TASKS_A_CALL, TaskShape};
 pub(crate) use list::{ListClusters, ListServices, ListTasks};
+pub(crate) use update_service::UpdateService;
 
 /// Something that was asked for and could not be described.
 #[derive(Debug, Clone, Deserialize)]

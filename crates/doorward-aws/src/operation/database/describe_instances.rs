@@ -1,6 +1,9 @@
 //! `rds:DescribeDBInstances`: databases, one by one.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{EndpointShape, GroupMembership, SubnetGroupShape};
 use crate::operation::listed::listed;
@@ -55,6 +58,33 @@ pub(crate) struct DatabaseShape {
     pub(crate) iam: Option<bool>,
     #[serde(rename = "DBClusterIdentifier", default)]
     pub(crate) cluster: Option<String>,
+    #[serde(rename = "EngineVersion", default)]
+    pub(crate) version: Option<String>,
+    #[serde(rename = "DBInstanceClass", default)]
+    pub(crate) class: Option<String>,
+    /// In GiB.
+    #[serde(rename = "AllocatedStorage", default)]
+    pub(crate) storage: Option<u32>,
+    #[serde(rename = "MultiAZ", default)]
+    pub(crate) multi_az: Option<bool>,
+    #[serde(rename = "BackupRetentionPeriod", default)]
+    pub(crate) backup_days: Option<u32>,
+    #[serde(rename = "StorageEncrypted", default)]
+    pub(crate) encrypted: Option<bool>,
+    #[serde(rename = "MasterUserSecret", default)]
+    pub(crate) secret: Option<SecretShape>,
+    #[serde(rename = "AutomaticRestartTime", default)]
+    pub(crate) restarts: Option<String>,
+    /// By the names of the settings that wait.
+    #[serde(rename = "PendingModifiedValues", default)]
+    pub(crate) pending: BTreeMap<String, IgnoredAny>,
     #[serde(rename = "TagList", default)]
     pub(crate) tags: List<Tag>,
+}
+
+/// The secret with the master password that RDS manages.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SecretShape {
+    #[serde(rename = "SecretArn", default)]
+    pub(crate) arn: Option<String>,
 }

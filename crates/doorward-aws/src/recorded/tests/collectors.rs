@@ -38,7 +38,7 @@ fn bare_members_say_what_they_are() {
     check(&[("describe-security-groups.json", "[]"), ("a", VPCS)], "1 vpcs");
     assert!(
         read(&[("describe-security-groups.json", "[]"), ("a", VPCS)])
-            .gap(Call::SecurityGroups, &Place::default())
+            .gap(Call::SecurityGroups, &AccountRegion::default())
             .is_none()
     );
     check(
@@ -87,7 +87,7 @@ fn references_in_a_member_are_no_answers() {
         r#"{"AutoScalingGroups": [{"Instances": [{"InstanceId": "i-0a", "LifecycleState": "InService", "ImageId": "x"}]}]}"#,
         r#"{"InstanceStatuses": [{"InstanceId": "i-0a", "InstanceState": {"Name": "running"}}]}"#,
         r#"{"InstanceInformationList": [{"InstanceId": "i-0a", "PingStatus": "Online"}]}"#,
-        r#"{"DBSnapshots": [{"DBSnapshotIdentifier": "s", "DBInstanceIdentifier": "d", "Engine": "postgres"}]}"#,
+        r#"{"DBClusterSnapshots": [{"DBClusterSnapshotIdentifier": "s", "DBClusterIdentifier": "d", "Engine": "postgres"}]}"#,
         r#"{"ReplicationInstances": [{"ReplicationInstanceIdentifier": "x", "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-0a"}]}]}"#,
     ] {
         check(&[("x.json", other), ("y.json", VPCS)], "1 vpcs");
@@ -156,7 +156,7 @@ fn what_is_around_an_answer_says_where_it_is_from() {
     let check = |text: &str, expected: &str| {
         let account = read(&[("x.json", text)]);
         let vpc = account.vpcs.values().next().expect("a VPC");
-        assert_eq!(vpc.place.to_string(), expected, "{text}");
+        assert_eq!(vpc.account_region.to_string(), expected, "{text}");
     };
     check(&format!(r#"{{"Region": "eu-west-1", "Response": {VPCS}}}"#), "eu-west-1");
     check(
@@ -175,7 +175,7 @@ fn what_is_around_an_answer_says_where_it_is_from() {
 fn an_empty_list_in_something_else_says_nothing() {
     let check = |text: &str, is_told: bool| {
         let account = read(&[("x.json", text), ("y.json", r#"{"Subnets": []}"#)]);
-        assert_eq!(account.gap(Call::Vpcs, &Place::default()).is_none(), is_told, "{text}");
+        assert_eq!(account.gap(Call::Vpcs, &AccountRegion::default()).is_none(), is_told, "{text}");
     };
     check(r#"{"Vpcs": []}"#, true);
     check(r#"{"Vpcs": null}"#, true);

@@ -41,9 +41,9 @@ fn accounts_and_regions_are_read_at_once() {
     files.push(("accounts/111111111114/eu-west-1/empty.json".to_owned(), String::new()));
     let recording = check(&files);
     assert_eq!(recording.inventory.vpcs.len(), 24);
-    let places: BTreeSet<String> =
-        recording.inventory.vpcs.values().map(|vpc| vpc.place.to_string()).collect();
-    assert_eq!(places.len(), 12);
+    let account_regions: BTreeSet<String> =
+        recording.inventory.vpcs.values().map(|vpc| vpc.account_region.to_string()).collect();
+    assert_eq!(account_regions.len(), 12);
     assert_eq!(recording.inventory.incomplete_groups.len(), 1);
 }
 

@@ -33,9 +33,9 @@ fn each_assumption_is_told() {
         table.routes.iter().map(|route| format!("{:?} {}", route.destination, route.target)).collect();
     assert!(table.main);
     assert_eq!(routes, ["Cidr(Cidr(10.0.0.0/16)) local"]);
-    let place = Place { region: Some("eu-west-1".into()), ..Place::default() };
+    let account_region = AccountRegion { region: Some("eu-west-1".into()), ..AccountRegion::default() };
     for call in [Call::NetworkAcls, Call::RouteTables, Call::BlockPublicAccess, Call::BlockExclusions] {
-        assert!(account.gap(call, &place).is_none(), "{call:?}");
+        assert!(account.gap(call, &account_region).is_none(), "{call:?}");
     }
     // Nothing is assumed of what somebody has to make.
     for call in [
@@ -45,7 +45,7 @@ fn each_assumption_is_told() {
         Call::PrefixListEntries,
         Call::TargetHealth,
     ] {
-        assert!(account.gap(call, &place).is_some(), "{call:?}");
+        assert!(account.gap(call, &account_region).is_some(), "{call:?}");
     }
 }
 
@@ -57,8 +57,8 @@ fn what_aws_refused_stays_a_gap_and_what_was_recorded_stays() {
     let (account, told) = assumed(&[("a.json", NETWORK), ("b.json", denied), ("c.json", table)]);
     assert!(account.network_acls.is_empty() && account.route_tables.contains_key("rtb-0a"));
     assert!(!told.iter().any(|line| line.contains("ACL") || line.contains("route table")), "{told:?}");
-    assert!(account.gap(Call::NetworkAcls, &Place::default()).is_some());
-    assert_eq!(account.gap(Call::RouteTables, &Place::default()), None);
+    assert!(account.gap(Call::NetworkAcls, &AccountRegion::default()).is_some());
+    assert_eq!(account.gap(Call::RouteTables, &AccountRegion::default()), None);
     // A recording that says that there are none is believed.
     let (account, _) = assumed(&[("a.json", NETWORK), ("b.json", r#"{"NetworkAcls": []}"#)]);
     assert!(account.network_acls.is_empty());
@@ -81,5 +81,5 @@ fn settings_of_balancers_have_defaults() {
         told.iter().any(|line| line.starts_with("cross-zone"))
             && told.iter().any(|line| line.starts_with("client IP"))
     );
-    assert!(account.gap(Call::Listeners, &Place::default()).is_some());
+    assert!(account.gap(Call::Listeners, &AccountRegion::default()).is_some());
 }

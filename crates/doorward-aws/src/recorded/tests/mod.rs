@@ -59,7 +59,7 @@ fn files_are_known_by_their_key_whatever_their_name() {
     let account = account(&[("a.json", RULES), ("z/b", GROUPS), ("c.json", VPCS), ("README.md", "# x")]);
     assert_eq!(rules(&account), ["tcp/22 from 198.51.100.9/32", "all to ::/0"]);
     let group = account.groups.values().next().expect("a group");
-    assert_eq!(group.place, Place::default());
+    assert_eq!(group.account_region, AccountRegion::default());
     assert_eq!(group.vpc.as_ref().map(ToString::to_string).as_deref(), Some("vpc-0a"));
     let office = group.rules.values().next().expect("a rule");
     assert_eq!(office.tag.as_deref(), Some("3f9c2a1b"));
@@ -75,10 +75,10 @@ fn groups_alone_tell_their_rules_without_ids() {
         ["all from sg-0a", "tcp/22 from 198.51.100.9/32", "tcp/22 from sg-0b", "tcp/22 from pl-0a"]
     );
     let group = account.groups.values().next().expect("a group");
-    assert_eq!(group.place.to_string(), "eu-west-1 of account 123456789012");
+    assert_eq!(group.account_region.to_string(), "eu-west-1 of account 123456789012");
     assert!(group.rules.values().all(|rule| rule.id.is_none()));
-    assert!(account.gap(Call::SecurityGroupRules, &group.place).is_none());
-    assert!(account.gap(Call::Vpcs, &group.place).is_some());
+    assert!(account.gap(Call::SecurityGroupRules, &group.account_region).is_none());
+    assert!(account.gap(Call::Vpcs, &group.account_region).is_some());
 }
 
 #[test]
@@ -124,13 +124,14 @@ fn several_accounts_and_regions_are_told_apart() {
         ("accounts/123456789012/eu-west-1/vpcs.json", VPCS),
         ("accounts/210987654321/us-east-1/vpcs.json", &other),
     ]);
-    let places: Vec<String> = account.vpcs.values().map(|vpc| vpc.place.to_string()).collect();
-    assert_eq!(places, ["eu-west-1 of account 123456789012", "us-east-1 of account 210987654321"]);
+    let account_regions: Vec<String> =
+        account.vpcs.values().map(|vpc| vpc.account_region.to_string()).collect();
+    assert_eq!(account_regions, ["eu-west-1 of account 123456789012", "us-east-1 of account 210987654321"]);
     for vpc in account.vpcs.values() {
-        assert!(account.gap(Call::Subnets, &vpc.place).is_some());
-        assert!(account.gap(Call::Vpcs, &vpc.place).is_none());
+        assert!(account.gap(Call::Subnets, &vpc.account_region).is_some());
+        assert!(account.gap(Call::Vpcs, &vpc.account_region).is_none());
     }
-    assert_eq!(account.gap(Call::Subnets, &Place::default()), None);
+    assert_eq!(account.gap(Call::Subnets, &AccountRegion::default()), None);
 }
 
 #[test]

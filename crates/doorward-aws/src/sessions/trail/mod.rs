@@ -27,7 +27,6 @@ pub struct Trail {
 /// Bytes that CloudTrail did not write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATrail {
-    /// Not JSON.
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// Still packed, as CloudTrail leaves it in S3.
@@ -115,7 +114,7 @@ impl Account {
         let mut trail = Trail::default();
         for name in Asked::NAMES {
             if let Err(failure) = self.named(name, window, &mut trail).await {
-                trail.gap(format!("{name} in {}: {}", self.place(), failure.why()));
+                trail.gap(format!("{name} in {}: {}", self.account_region(), failure.why()));
                 // Who may not ask for one may ask for none.
                 if failure.is_denial() {
                     break;

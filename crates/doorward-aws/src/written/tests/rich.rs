@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Direction, DnsAttributes,
-    ElasticAddress, Excepted, GroupReference, Instance, Interface, InterfaceAddress, Inventory, NetworkAcl,
-    Peer, Place, PrefixList, Route, RouteTable, RouteTarget, RuleIdentity, SecurityGroup, StandingRule,
-    Subnet, Tags, Vpc,
+    AccountRegion, AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Direction,
+    DnsAttributes, ElasticAddress, Excepted, ExistingRule, GroupReference, Instance, Interface,
+    InterfaceAddress, Inventory, NetworkAcl, Peer, PrefixList, Route, RouteTable, RouteTarget, RuleIdentity,
+    SecurityGroup, Subnet, Tags, Vpc, Zone,
 };
 
 use super::{servers, ways_out};
@@ -26,29 +26,29 @@ pub(super) fn rich() -> Inventory {
 
 fn groups(inventory: &mut Inventory) {
     let rule = |direction, flow: &str, peer| RuleIdentity { direction, flow: id(flow), peer };
-    let standing = |rule: &str, tag: Option<&str>| StandingRule {
+    let existing = |rule: &str, tag: Option<&str>| ExistingRule {
         id: Some(id(rule)),
         description: "a \"rule\", é".into(),
         tag: tag.map(str::to_owned),
     };
     let group = SecurityGroup {
         id: id("sg-0a"),
-        place: here(),
+        account_region: here(),
         owner: text("123456789012"),
         vpc: Some(id("vpc-0a")),
         name: "db".into(),
         about: "databases".into(),
         tags: tags("db"),
         rules: BTreeMap::from([
-            (rule(Direction::In, "tcp/5432", Peer::Group(id("sg-0b"))), standing("sgr-01", None)),
+            (rule(Direction::In, "tcp/5432", Peer::Group(id("sg-0b"))), existing("sgr-01", None)),
             (
                 rule(Direction::In, "tcp/1-65535", Peer::Cidr(id("198.51.100.0/24"))),
-                standing("sgr-02", Some("3f9c2a1b")),
+                existing("sgr-02", Some("3f9c2a1b")),
             ),
-            (rule(Direction::In, "icmp/8/0", Peer::Cidr(id("0.0.0.0/0"))), standing("sgr-03", Some(""))),
-            (rule(Direction::In, "icmpv6", Peer::Cidr(id("2001:db8::/32"))), standing("sgr-04", None)),
-            (rule(Direction::In, "proto/50", Peer::PrefixList(id("pl-0a"))), StandingRule::default()),
-            (rule(Direction::Out, "all", Peer::Cidr(id("::/0"))), standing("sgr-05", None)),
+            (rule(Direction::In, "icmp/8/0", Peer::Cidr(id("0.0.0.0/0"))), existing("sgr-03", Some(""))),
+            (rule(Direction::In, "icmpv6", Peer::Cidr(id("2001:db8::/32"))), existing("sgr-04", None)),
+            (rule(Direction::In, "proto/50", Peer::PrefixList(id("pl-0a"))), ExistingRule::default()),
+            (rule(Direction::Out, "all", Peer::Cidr(id("::/0"))), existing("sgr-05", None)),
         ]),
     };
     let bare = SecurityGroup {
@@ -73,7 +73,7 @@ fn groups(inventory: &mut Inventory) {
     inventory.rules_per_group = BTreeMap::from([(here(), 100)]);
     let list = PrefixList {
         id: id("pl-0a"),
-        place: here(),
+        account_region: here(),
         name: "offices".into(),
         entries: Some(set(&["203.0.113.0/24", "198.51.100.7/32"])),
         max_entries: Some(12),
@@ -91,9 +91,9 @@ fn groups(inventory: &mut Inventory) {
 }
 
 fn network(inventory: &mut Inventory) {
-    let vpc = |name: &str, place: Place, cidrs: &[&str]| Vpc {
+    let vpc = |name: &str, account_region: AccountRegion, cidrs: &[&str]| Vpc {
         id: id(name),
-        place,
+        account_region,
         owner: text("123456789012"),
         cidrs: set(cidrs),
         default: name == "vpc-0b",
@@ -102,10 +102,10 @@ fn network(inventory: &mut Inventory) {
     };
     for vpc in [
         vpc("vpc-0a", here(), &["10.0.0.0/16", "10.1.0.0/16", "2001:db8::/56"]),
-        vpc("vpc-0b", place(Some("210987654321"), Some("us-east-1")), &["172.31.0.0/16"]),
-        vpc("vpc-0c", place(None, Some("eu-central-1")), &["10.9.0.0/16"]),
-        vpc("vpc-0d", place(None, None), &[]),
-        vpc("vpc-0e", place(Some("123456789012"), None), &[]),
+        vpc("vpc-0b", account_region(Some("210987654321"), Some("us-east-1")), &["172.31.0.0/16"]),
+        vpc("vpc-0c", account_region(None, Some("eu-central-1")), &["10.9.0.0/16"]),
+        vpc("vpc-0d", account_region(None, None), &[]),
+        vpc("vpc-0e", account_region(Some("123456789012"), None), &[]),
     ] {
         inventory.vpcs.insert(vpc.id.clone(), vpc);
     }
@@ -124,6 +124,20 @@ fn network(inventory: &mut Inventory) {
         subnet("subnet-0d", "vpc-0f", &["10.7.0.0/20"]),
     ] {
         inventory.subnets.insert(subnet.id.clone(), subnet);
+    }
+    for (id, name, is_availability_zone, is_usable) in [
+        ("euw1-az1", Some("eu-west-1a"), true, true),
+        ("euw1-lon1-az1", None, false, true),
+        ("euw1-az9", None, true, false),
+    ] {
+        let zone = Zone {
+            id: id.into(),
+            name: name.map(str::to_owned),
+            region: text("eu-west-1"),
+            is_availability_zone,
+            is_usable,
+        };
+        inventory.zones.insert((here(), id.to_owned()), zone);
     }
     let route = |cidr: &str, target: RouteTarget, propagated: bool, blackhole: bool| Route {
         destination: Destination::Cidr(id(cidr)),
@@ -198,7 +212,7 @@ fn network(inventory: &mut Inventory) {
         ],
     };
     inventory.block_public_access.insert(here(), block);
-    let elsewhere = place(Some("210987654321"), Some("us-east-1"));
+    let elsewhere = account_region(Some("210987654321"), Some("us-east-1"));
     inventory.block_public_access.insert(elsewhere, BlockPublicAccess::default());
 }
 
@@ -240,10 +254,13 @@ fn interfaces(inventory: &mut Inventory) {
     inventory.interfaces = [used, unused].into_iter().map(|it| (it.id.clone(), it)).collect();
     let instance = Instance {
         id: id("i-0a"),
-        place: here(),
+        account_region: here(),
         state: "running".into(),
         interfaces: set(&["eni-0a"]),
         platform: text("windows"),
+        image: None,
+        size: None,
+        profile: None,
         tags: tags("web"),
     };
     let stopped = Instance {
@@ -256,6 +273,7 @@ fn interfaces(inventory: &mut Inventory) {
     inventory.instances = [instance, stopped].into_iter().map(|it| (it.id.clone(), it)).collect();
     let elastic = |public: &str, private: Option<&str>, interface: Option<&str>| ElasticAddress {
         public: public.parse().expect("an address"),
+        allocation: interface.map(|_| id("eipalloc-0a")),
         private: private.map(|private| private.parse().expect("an address")),
         interface: interface.map(id),
         tags: tags("eip"),
@@ -275,12 +293,12 @@ pub(super) fn set<T: std::str::FromStr<Err: std::fmt::Debug> + Ord>(texts: &[&st
     texts.iter().map(|text| id(text)).collect()
 }
 
-pub(super) fn place(account: Option<&str>, region: Option<&str>) -> Place {
-    Place { profile: None, region: region.map(str::to_owned), account: account.map(id) }
+pub(super) fn account_region(account: Option<&str>, region: Option<&str>) -> AccountRegion {
+    AccountRegion { profile: None, region: region.map(str::to_owned), account: account.map(id) }
 }
 
-pub(super) fn here() -> Place {
-    place(Some("123456789012"), Some("eu-west-1"))
+pub(super) fn here() -> AccountRegion {
+    account_region(Some("123456789012"), Some("eu-west-1"))
 }
 
 pub(super) fn tags(name: &str) -> Tags {

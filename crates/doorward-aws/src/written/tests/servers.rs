@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
     Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
-    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, Function, Inventory,
-    Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup, Tags, Target,
-    TargetGroup, TaskNetwork,
+    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, DatabaseSnapshot,
+    DeploymentController, Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
+    ServerlessCache, SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
 };
 
 use super::rich::{here, id, set, tags, text};
@@ -24,7 +24,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
     let application = LoadBalancer {
         arn: format!("{ELB}:loadbalancer/app/web/1a"),
         name: "web".into(),
-        place: here(),
+        account_region: here(),
         kind: LoadBalancerKind::Application,
         public: true,
         vpc: Some(id("vpc-0a")),
@@ -79,7 +79,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
     let group = |name: &str, protocol: &str, kind: &str, preserves_client, targets| TargetGroup {
         arn: format!("{ELB}:targetgroup/{name}/1a"),
         name: name.into(),
-        place: here(),
+        account_region: here(),
         vpc: (kind != "lambda").then(|| id("vpc-0a")),
         protocol: protocol.into(),
         port: (kind != "lambda").then_some(80),
@@ -116,7 +116,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let database = Database {
         name: "orders".into(),
         arn: text("arn:aws:rds:eu-west-1:123456789012:db:orders"),
-        place: here(),
+        account_region: here(),
         engine: "postgres".into(),
         status: "available".into(),
         vpc: Some(id("vpc-0a")),
@@ -127,6 +127,7 @@ pub(super) fn services(inventory: &mut Inventory) {
         host: text("orders.example.org"),
         port: Some(5432),
         cluster: text("c"),
+        settings: Default::default(),
         tags: tags("orders"),
     };
     let creating = Database {
@@ -140,14 +141,33 @@ pub(super) fn services(inventory: &mut Inventory) {
         host: None,
         port: None,
         cluster: None,
+        settings: Default::default(),
         tags: Tags::new(),
         ..database.clone()
     };
     inventory.databases = [database, creating].into_iter().map(|it| (key(&it.name), it)).collect();
+    let snapshot = DatabaseSnapshot {
+        name: "orders-final".into(),
+        account_region: here(),
+        database: "orders".into(),
+        status: "available".into(),
+        created: Some("2026-11-30T12:00:00Z".parse().expect("a time")),
+        storage: Some(20),
+        tags: tags("orders-final"),
+    };
+    let taken = DatabaseSnapshot {
+        name: "new-final".into(),
+        status: "creating".into(),
+        created: None,
+        storage: None,
+        tags: Tags::new(),
+        ..snapshot.clone()
+    };
+    inventory.database_snapshots = [snapshot, taken].into_iter().map(|it| (key(&it.name), it)).collect();
     let cluster = DatabaseCluster {
         name: "c".into(),
         arn: None,
-        place: here(),
+        account_region: here(),
         status: "available".into(),
         subnet_group: text("private"),
         groups: set(&["sg-0a"]),
@@ -163,7 +183,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let endpoint = DatabaseClusterEndpoint {
         name: "c-1".into(),
         arn: text("arn:aws:rds:eu-west-1:123456789012:cluster-endpoint:c-1"),
-        place: here(),
+        account_region: here(),
         cluster: "c".into(),
         status: "available".into(),
         host: text("c-1.example.org"),
@@ -182,7 +202,7 @@ pub(super) fn services(inventory: &mut Inventory) {
         [endpoint, other].into_iter().map(|it| (key(&it.name), it)).collect();
     let group = SubnetGroup {
         name: "private".into(),
-        place: here(),
+        account_region: here(),
         vpc: Some(id("vpc-0a")),
         subnets: set(&["subnet-0a"]),
     };
@@ -191,7 +211,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let proxy = DatabaseProxy {
         name: "p".into(),
         arn: text("arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-1"),
-        place: here(),
+        account_region: here(),
         status: "available".into(),
         vpc: Some(id("vpc-0a")),
         subnets: set(&["subnet-0a"]),
@@ -208,7 +228,7 @@ pub(super) fn services(inventory: &mut Inventory) {
         name: "p-ro".into(),
         arn: text("arn:aws:rds:eu-west-1:123456789012:db-proxy-endpoint:prx-endpoint-1"),
         proxy: text("p"),
-        place: here(),
+        account_region: here(),
         status: "available".into(),
         vpc: Some(id("vpc-0a")),
         subnets: set(&["subnet-0a"]),
@@ -219,7 +239,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let group = ReplicationGroup {
         name: "r".into(),
         arn: text("arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:r"),
-        place: here(),
+        account_region: here(),
         status: "available".into(),
         members: BTreeSet::from(["sessions".to_owned(), "sessions-2".to_owned()]),
         primaries: BTreeSet::from(["sessions".to_owned()]),
@@ -231,7 +251,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let serverless = ServerlessCache {
         name: "s".into(),
         arn: None,
-        place: here(),
+        account_region: here(),
         engine: "valkey".into(),
         status: "available".into(),
         subnets: set(&["subnet-0a"]),
@@ -244,7 +264,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let cache = Cache {
         name: "sessions".into(),
         arn: None,
-        place: here(),
+        account_region: here(),
         engine: "redis".into(),
         status: "available".into(),
         subnet_group: text("private"),
@@ -257,7 +277,7 @@ pub(super) fn services(inventory: &mut Inventory) {
     let function = Function {
         name: "f".into(),
         arn: text("arn:aws:lambda:eu-west-1:123456789012:function:f"),
-        place: here(),
+        account_region: here(),
         vpc: Some(id("vpc-0a")),
         subnets: set(&["subnet-0a"]),
         groups: set(&["sg-0b"]),
@@ -275,12 +295,13 @@ pub(super) fn services(inventory: &mut Inventory) {
         arn: "arn:aws:ecs:eu-west-1:123456789012:service/k/s".into(),
         name: "s".into(),
         cluster: text("arn:aws:ecs:eu-west-1:123456789012:cluster/k"),
-        place: here(),
+        account_region: here(),
         status: "ACTIVE".into(),
         subnets: set(&["subnet-0a"]),
         groups: set(&["sg-0b"]),
         public: true,
         network: TaskNetwork::AwsVpc,
+        controller: DeploymentController::CodeDeploy,
     };
     let bridged = ContainerService {
         arn: "arn:aws:ecs:eu-west-1:123456789012:service/k/b".into(),
@@ -289,13 +310,14 @@ pub(super) fn services(inventory: &mut Inventory) {
         groups: BTreeSet::new(),
         public: false,
         network: TaskNetwork::ContainerInstance,
+        controller: DeploymentController::Ecs,
         ..service.clone()
     };
     inventory.container_services.insert(bridged.arn.clone(), bridged);
     inventory.container_services.insert(service.arn.clone(), service);
     let task = ContainerTask {
         arn: "arn:aws:ecs:eu-west-1:123456789012:task/k/1".into(),
-        place: here(),
+        account_region: here(),
         cluster: text("arn:aws:ecs:eu-west-1:123456789012:cluster/k"),
         group: text("service:s"),
         status: "RUNNING".into(),

@@ -115,7 +115,7 @@ pub(super) fn transit(inventory: &mut Inventory) {
     for (gateway, group_references) in [("tgw-0a", true), ("tgw-0b", false)] {
         let gateway = TransitGateway {
             id: id(gateway),
-            place: here(),
+            account_region: here(),
             state: "available".into(),
             group_references,
             tags: tags("tgw"),

@@ -29,7 +29,7 @@ pub fn join<'a>(
     calls.retain(|call| ids.insert(&call.id));
 
     let mut rows = Vec::new();
-    let mut ways: Vec<Way<'_>> = Vec::new();
+    let mut found: Vec<SessionCalls<'_>> = Vec::new();
     let mut sessions: BTreeMap<&str, usize> = BTreeMap::new();
     for call in calls {
         if let Some(code) = &call.refused {
@@ -37,19 +37,19 @@ pub fn join<'a>(
             continue;
         }
         let at = call.what.session().and_then(|session| sessions.get(session)).copied();
-        match at.and_then(|at| ways.get_mut(at)) {
-            Some(way) => way.follow(call),
+        match at.and_then(|at| found.get_mut(at)) {
+            Some(session) => session.follow(call),
             None => {
                 if let Some(session) = call.what.session() {
-                    sessions.insert(session, ways.len());
+                    sessions.insert(session, found.len());
                 }
-                ways.push(Way::begun(call));
+                found.push(SessionCalls::begun(call));
             }
         }
     }
     let mut used = BTreeSet::new();
-    for way in &ways {
-        let row = known.row(way);
+    for session in &found {
+        let row = known.row(session);
         if let Row::Granted { grant, .. } = &row {
             used.insert(grant.clone());
         }
@@ -67,17 +67,17 @@ fn refused(call: &Call, code: &str) -> Row {
 }
 
 /// A session with all calls about it, or a single key or tunnel.
-struct Way<'a> {
+struct SessionCalls<'a> {
     first: &'a Call,
     resumed: usize,
     ended: Option<Timestamp>,
 }
 
-impl<'a> Way<'a> {
+impl<'a> SessionCalls<'a> {
     fn begun(call: &'a Call) -> Self {
-        let mut way = Self { first: call, resumed: 0, ended: None };
-        way.follow(call);
-        way
+        let mut session = Self { first: call, resumed: 0, ended: None };
+        session.follow(call);
+        session
     }
 
     fn follow(&mut self, call: &Call) {
@@ -153,10 +153,10 @@ impl Known {
         known
     }
 
-    fn row(&self, way: &Way<'_>) -> Row {
-        match self.grant_of(way) {
+    fn row(&self, session: &SessionCalls<'_>) -> Row {
+        match self.grant_of(session) {
             Ok((id, granted, matched)) => {
-                let call = way.first;
+                let call = session.first;
                 Row::Granted {
                     at: call.at,
                     grant: id.clone(),
@@ -165,29 +165,29 @@ impl Known {
                     session: call.what.session().map(str::to_owned),
                     to: call.what.to(),
                     by: call.by.who().to_owned(),
-                    resumed: way.resumed,
-                    ended: way.ended,
+                    resumed: session.resumed,
+                    ended: session.ended,
                     matched,
                     doubts: doubts(call, id, granted),
                 }
             }
             Err(why) => {
-                let call = way.first;
+                let call = session.first;
                 Row::Alone {
                     at: call.at,
                     session: call.what.session().map(str::to_owned),
                     to: call.what.to(),
                     by: call.by.who().to_owned(),
                     from: call.from.clone(),
-                    ended: way.ended,
+                    ended: session.ended,
                     why,
                 }
             }
         }
     }
 
-    fn grant_of(&self, way: &Way<'_>) -> Result<(&GrantId, &Granted, Matched), Alone> {
-        let call = way.first;
+    fn grant_of(&self, session: &SessionCalls<'_>) -> Result<(&GrantId, &Granted, Matched), Alone> {
+        let call = session.first;
         // Whoever has vended credentials chooses the reason, but not the name that the credentials bear.
         let owned = call.by.vended().map(|id| (id, Matched::Owner));
         let named = || Some((call.what.grant()?, Matched::Reason));

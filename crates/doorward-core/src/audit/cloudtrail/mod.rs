@@ -26,11 +26,9 @@ pub const APART: SignedDuration = SignedDuration::from_secs(60);
 pub struct Call {
     /// `eventID`
     pub id: String,
-    /// When.
     pub at: Timestamp,
     /// What was asked.
     pub what: Asked,
-    /// By whom.
     pub by: Caller,
     /// `sourceIPAddress`: an address, or the name of a service of AWS.
     pub from: Option<String>,
@@ -55,15 +53,9 @@ pub enum Asked {
         reason: Option<String>,
     },
     /// `ssm:ResumeSession`
-    Resume {
-        /// Which.
-        session: String,
-    },
+    Resume { session: String },
     /// `ssm:TerminateSession`
-    Terminate {
-        /// Which.
-        session: String,
-    },
+    Terminate { session: String },
     /// `ec2-instance-connect:SendSSHPublicKey`
     Key {
         /// To which instance.

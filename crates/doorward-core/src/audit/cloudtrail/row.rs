@@ -16,11 +16,9 @@ pub enum Row {
     Granted {
         /// When it was opened, or first heard of.
         at: Timestamp,
-        /// Its grant.
         grant: GrantId,
         /// Whose the grant is.
         person: Person,
-        /// To what.
         target: TargetName,
         /// What AWS calls it.
         session: Option<String>,
@@ -58,20 +56,15 @@ pub enum Row {
     Unused {
         /// When it was granted.
         at: Timestamp,
-        /// Which.
         grant: GrantId,
-        /// Whose.
         person: Person,
-        /// To what.
         target: TargetName,
-        /// By which way.
         transport: Transport,
         /// Whether CloudTrail may still tell of its use.
         may_come: bool,
     },
     /// A call that AWS refused.
     Refused {
-        /// When.
         at: Timestamp,
         /// Where it would have led.
         to: Option<String>,
@@ -115,20 +108,11 @@ pub enum Matched {
 #[serde(tag = "doubt", rename_all = "kebab-case")]
 pub enum Doubt {
     /// Another person's credentials.
-    OtherPerson {
-        /// Whose.
-        is: String,
-    },
+    OtherPerson { is: String },
     /// The session's reason names another grant than the credentials do that started it.
-    OtherReason {
-        /// Which.
-        named: GrantId,
-    },
+    OtherReason { named: GrantId },
     /// The grant allows another way.
-    OtherTransport {
-        /// Which.
-        granted: Transport,
-    },
+    OtherTransport { granted: Transport },
 }
 
 /// Why a way is nobody's.
@@ -138,13 +122,9 @@ pub enum Alone {
     /// Neither its reason nor its owner names a grant.
     NoGrant,
     /// It names a grant that is not in the record.
-    UnknownGrant {
-        /// Which.
-        grant: GrantId,
-    },
+    UnknownGrant { grant: GrantId },
     /// The grant that it names was not open then.
     NotOpen {
-        /// Which.
         grant: GrantId,
         /// Since when it was open.
         since: Timestamp,

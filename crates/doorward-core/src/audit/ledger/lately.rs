@@ -24,7 +24,6 @@ const APART: SignedDuration = SignedDuration::from_mins(2);
 /// A grant that ended lately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedLately {
-    /// Which.
     pub grant: GrantId,
     /// The digest of its row.
     pub state: Hash,

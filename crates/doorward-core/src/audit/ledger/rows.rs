@@ -12,7 +12,7 @@ use crate::audit::{Entry, Hash, What};
 
 /// Why a row is not believed, said of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UntoldRow {
+pub enum TableRowMismatch {
     /// It was never there, or is gone.
     #[error("no entry of the audit log says that it exists")]
     Unknown,
@@ -25,7 +25,7 @@ pub enum UntoldRow {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct Coverage {
     pub seq: u64,
     state: Hash,
     /// Milliseconds since 1970.
@@ -38,11 +38,13 @@ type Key = Box<str>;
 /// Every table, and what happened lately.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Rows {
-    told: BTreeMap<Table, BTreeMap<Key, Told>>,
-    /// Whether any entry told of rows: a version before this one did not.
+    // The name in checkpoints of earlier versions.
+    #[serde(rename = "told")]
+    coverage: BTreeMap<Table, BTreeMap<Key, Coverage>>,
+    /// Whether any entry has covered rows: those of a version before this one did not.
     pub tracked: bool,
     #[serde(skip)]
-    recent: VecDeque<(u64, Table, Key, Option<Told>)>,
+    recent: VecDeque<(u64, Table, Key, Option<Coverage>)>,
     /// Entries since those were looked for that have expired.
     #[serde(skip)]
     since_sweep: usize,
@@ -64,15 +66,15 @@ impl Rows {
     /// Takes in what an entry says; returns the oldest entry whose change is no longer known, if one was dropped.
     pub fn take(&mut self, entry: &Entry) -> Option<u64> {
         let (seq, mut dropped) = (entry.head.seq, None);
-        let mut set = |rows: &mut Self, table, key: Key, told| {
-            dropped = rows.set(seq, table, key, told).or(dropped);
+        let mut set = |rows: &mut Self, table, key: Key, coverage| {
+            dropped = rows.set(seq, table, key, coverage).or(dropped);
         };
         match &entry.line.event.what {
             What::LogSealed { .. } => {
-                let all = |(table, rows): (&Table, &BTreeMap<Key, Told>)| {
+                let all = |(table, rows): (&Table, &BTreeMap<Key, Coverage>)| {
                     rows.keys().map(|key| (*table, key.clone())).collect::<Vec<_>>()
                 };
-                let before: Vec<(Table, Key)> = self.told.iter().flat_map(all).collect();
+                let before: Vec<(Table, Key)> = self.coverage.iter().flat_map(all).collect();
                 before.into_iter().for_each(|(table, key)| set(self, table, key, None));
             }
             What::RowsNoted { .. } => self.tracked = true,
@@ -81,8 +83,8 @@ impl Rows {
         self.tracked |= !entry.line.rows.is_empty();
         for RowLeft { table, key, state, until } in &entry.line.rows {
             let until = until.map(|until| until.as_millisecond());
-            let told = state.map(|state| Told { seq, state, until });
-            set(self, *table, key.as_str().into(), told);
+            let coverage = state.map(|state| Coverage { seq, state, until });
+            set(self, *table, key.as_str().into(), coverage);
         }
         self.since_sweep += 1;
         if self.since_sweep >= SWEEP.max(self.left) {
@@ -91,10 +93,10 @@ impl Rows {
         dropped
     }
 
-    fn set(&mut self, seq: u64, table: Table, key: Key, told: Option<Told>) -> Option<u64> {
-        let rows = self.told.entry(table).or_default();
-        let before = match told {
-            Some(told) => rows.insert(key.clone(), told),
+    fn set(&mut self, seq: u64, table: Table, key: Key, coverage: Option<Coverage>) -> Option<u64> {
+        let rows = self.coverage.entry(table).or_default();
+        let before = match coverage {
+            Some(coverage) => rows.insert(key.clone(), coverage),
             None => rows.remove(&key),
         };
         self.recent.push_back((seq, table, key, before));
@@ -106,28 +108,28 @@ impl Rows {
 
     /// Forgets rows whose time is over: they say nothing, wherever they come from.
     fn forget_expired(&mut self, now: i64) {
-        for rows in self.told.values_mut() {
-            rows.retain(|_, told| told.until.is_none_or(|until| until > now.saturating_sub(SLACK)));
+        for rows in self.coverage.values_mut() {
+            rows.retain(|_, coverage| coverage.until.is_none_or(|until| until > now.saturating_sub(SLACK)));
         }
         (self.since_sweep, self.left) = (0, self.len());
     }
 
     pub fn len(&self) -> usize {
-        self.told.values().map(BTreeMap::len).sum()
+        self.coverage.values().map(BTreeMap::len).sum()
     }
 
     pub fn since(&self, seq: u64) -> Before<'_> {
         let mut before = Before::new();
-        for (_, table, key, told) in self.recent.iter().rev().take_while(|(at, ..)| *at > seq) {
-            before.insert((*table, &**key), *told);
+        for (_, table, key, coverage) in self.recent.iter().rev().take_while(|(at, ..)| *at > seq) {
+            before.insert((*table, &**key), *coverage);
         }
         before
     }
 
-    pub fn told<'k>(&self, before: &Before<'k>, table: Table, key: &'k str) -> Option<Told> {
+    pub fn coverage<'k>(&self, before: &Before<'k>, table: Table, key: &'k str) -> Option<Coverage> {
         match before.get(&(table, key)) {
-            Some(told) => *told,
-            None => self.told.get(&table)?.get(key).copied(),
+            Some(coverage) => *coverage,
+            None => self.coverage.get(&table)?.get(key).copied(),
         }
     }
 
@@ -137,11 +139,11 @@ impl Rows {
         table: Table,
         key: &'k str,
         state: Hash,
-    ) -> Result<(), UntoldRow> {
-        match self.told(before, table, key) {
-            Some(told) if told.state == state => Ok(()),
-            Some(told) => Err(UntoldRow::Otherwise { seq: told.seq }),
-            None => Err(UntoldRow::Unknown),
+    ) -> Result<(), TableRowMismatch> {
+        match self.coverage(before, table, key) {
+            Some(coverage) if coverage.state == state => Ok(()),
+            Some(coverage) => Err(TableRowMismatch::Otherwise { seq: coverage.seq }),
+            None => Err(TableRowMismatch::Unknown),
         }
     }
 
@@ -161,16 +163,16 @@ impl Rows {
         }
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let up_to = to.map_or(Bound::Unbounded, Bound::Included);
-        let rows = self.told.get(&table).into_iter().flat_map(|rows| rows.range::<str, _>((from, up_to)));
+        let rows = self.coverage.get(&table).into_iter().flat_map(|rows| rows.range::<str, _>((from, up_to)));
         let changed = |key: &Key| before.contains_key(&(table, &**key));
-        let now_there = rows.filter(|(key, _)| !changed(key)).map(|(key, told)| (&**key, *told));
+        let now_there = rows.filter(|(key, _)| !changed(key)).map(|(key, coverage)| (&**key, *coverage));
         let then = before.iter().filter(|((at, key), _)| *at == table && within(key));
-        let then = then.filter_map(|((_, key), told)| Some((*key, (*told)?)));
-        let due = |told: &Told| told.until.is_none_or(|until| until > now);
-        let missing = now_there.chain(then).filter(|(key, told)| due(told) && !held(key));
-        missing.map(|(key, told)| (key.to_string(), told.seq)).collect()
+        let then = then.filter_map(|((_, key), coverage)| Some((*key, (*coverage)?)));
+        let due = |coverage: &Coverage| coverage.until.is_none_or(|until| until > now);
+        let missing = now_there.chain(then).filter(|(key, coverage)| due(coverage) && !held(key));
+        missing.map(|(key, coverage)| (key.to_string(), coverage.seq)).collect()
     }
 }
 
-/// What was told of rows that changed since a moment, as it was then.
-pub(super) type Before<'a> = BTreeMap<(Table, &'a str), Option<Told>>;
+/// The coverage of rows that changed since a moment, as it was then.
+pub(super) type Before<'a> = BTreeMap<(Table, &'a str), Option<Coverage>>;

@@ -50,13 +50,13 @@ fn a_row_is_measured_by_the_last_entry_of_its_grant() {
         ledger(&[(extended(1), "one"), (extended(2), "two"), (extended(1), "later"), (ended(2), "over")]);
     let now = ledger.at(4).expect("now");
     assert_eq!(now.check(&id(1), "later", false), Ok(()));
-    assert_eq!(now.check(&id(1), "one", false), Err(Untold::Otherwise { seq: 3 }), "an earlier row");
-    assert_eq!(now.check(&id(1), "later", true), Err(Untold::Otherwise { seq: 3 }), "ended by nobody");
-    assert_eq!(now.check(&id(2), "two", false), Err(Untold::Over { seq: 4 }), "an ended one is back");
+    assert_eq!(now.check(&id(1), "one", false), Err(RowMismatch::Otherwise { seq: 3 }), "an earlier row");
+    assert_eq!(now.check(&id(1), "later", true), Err(RowMismatch::Otherwise { seq: 3 }), "ended by nobody");
+    assert_eq!(now.check(&id(2), "two", false), Err(RowMismatch::Over { seq: 4 }), "an ended one is back");
     assert_eq!(now.check(&id(2), "over", true), Ok(()));
-    assert_eq!(now.check(&id(2), "altered", true), Err(Untold::Otherwise { seq: 4 }));
-    assert_eq!(now.check(&id(3), "three", false), Err(Untold::Unknown));
-    assert_eq!(now.gone(|_| false), [(id(1), Untold::Gone { seq: 3 })]);
+    assert_eq!(now.check(&id(2), "altered", true), Err(RowMismatch::Otherwise { seq: 4 }));
+    assert_eq!(now.check(&id(3), "three", false), Err(RowMismatch::Unknown));
+    assert_eq!(now.gone(|_| false), [(id(1), RowMismatch::Gone { seq: 3 })]);
     assert_eq!(now.gone(|held| *held == id(1)), []);
 }
 
@@ -69,8 +69,8 @@ fn rows_that_were_read_a_moment_ago_are_measured_by_that_moment() {
         assert_eq!(then.check(&id(1), row, over), Ok(()), "{seq}");
     }
     let then = ledger.at(3).expect("a moment");
-    assert_eq!(then.check(&id(2), "two", false), Err(Untold::Unknown), "it came later");
-    assert_eq!(ledger.at(2).expect("a moment").gone(|_| false), [(id(1), Untold::Gone { seq: 2 })]);
+    assert_eq!(then.check(&id(2), "two", false), Err(RowMismatch::Unknown), "it came later");
+    assert_eq!(ledger.at(2).expect("a moment").gone(|_| false), [(id(1), RowMismatch::Gone { seq: 2 })]);
     assert_eq!(ledger.at(3).expect("a moment").gone(|_| false), []);
 }
 
@@ -86,22 +86,50 @@ fn what_is_too_long_ago_is_not_known() {
 
 #[test]
 fn an_alarm_stands_until_the_record_is_sealed() {
-    let alarm = What::LogAlarm { found: vec!["a row".into()] };
+    let alarm = What::LogAlarm { found: vec!["a row".into()], log: false };
     let mut ledger = ledger(&[(extended(1), "one"), (extended(2), "two"), (alarm.clone(), ""), (alarm, "")]);
     assert_eq!(ledger.alarms(), ["a row"]);
-    let seal = What::LogSealed {
-        sealed: ledger.head().to_string(),
-        digest: Hash::ZERO,
-        rows: Hash::ZERO,
-        found: vec!["a row".into()],
-        grants: [(id(2), Hash::of(b"two"))].into(),
-    };
-    ledger.take(&entry(ledger.head(), seal, ""));
+    let grants = [(id(2), Hash::of(b"two"))].into();
+    ledger.take(&entry(ledger.head(), sealed(ledger.head(), grants), ""));
     assert!(ledger.alarms().is_empty());
     let now = ledger.at(5).expect("now");
-    assert_eq!(now.check(&id(1), "one", false), Err(Untold::Unknown), "it was not taken over");
+    assert_eq!(now.check(&id(1), "one", false), Err(RowMismatch::Unknown), "it was not taken over");
     assert_eq!(now.check(&id(2), "two", false), Ok(()));
     assert_eq!(ledger.at(4).expect("before").check(&id(1), "one", false), Ok(()));
+}
+
+fn sealed(head: Head, grants: BTreeMap<GrantId, Hash>) -> What {
+    let found = vec!["a row".into()];
+    What::LogSealed { sealed: head.to_string(), digest: Hash::ZERO, rows: Hash::ZERO, found, grants }
+}
+
+#[test]
+fn an_alarm_over_the_log_itself_stands_until_the_record_is_sealed_also_in_a_saved_ledger() {
+    let alarm = |found: &str, log| What::LogAlarm { found: vec![found.into()], log };
+    let mut ledger = ledger(&[(alarm("a row", false), "")]);
+    assert_eq!(ledger.log_alarm(), None);
+    for found in ["entry 3 was changed", "something later"] {
+        ledger.take(&entry(ledger.head(), alarm(found, true), ""));
+    }
+    ledger.take(&entry(ledger.head(), ended(1), ""));
+    assert_eq!(ledger.alarms().len(), 3);
+    let saved = Ledger::restored(&ledger.saved().expect("text")).expect("a ledger");
+    for mut ledger in [ledger, saved] {
+        assert_eq!(ledger.log_alarm(), Some("entry 3 was changed"));
+        ledger.take(&entry(ledger.head(), sealed(ledger.head(), BTreeMap::new()), ""));
+        assert_eq!(ledger.log_alarm(), None);
+    }
+}
+
+#[test]
+fn an_alarm_of_a_version_before_is_none_over_the_log_itself() {
+    let before = r#"{"what":"log-alarm","found":["a row"]}"#;
+    let what: What = serde_json::from_str(before).expect("an event");
+    assert_eq!(what, What::LogAlarm { found: vec!["a row".into()], log: false });
+    assert_eq!(serde_json::to_string(&what).expect("text"), before);
+    assert_eq!(what.to_string(), "found the store altered: a row");
+    let log = What::LogAlarm { found: vec!["entry 3".into()], log: true };
+    assert_eq!(log.to_string(), "found the audit log altered: entry 3");
 }
 
 /// An entry that tells of rows, each by its key and what is in it.
@@ -141,9 +169,13 @@ fn a_row_beside_the_grants_is_what_the_last_entry_of_it_says() {
     // It is the same of a ledger that was saved.
     for ledger in [&ledger, &Ledger::restored(&ledger.saved().expect("text")).expect("a ledger")] {
         assert_eq!(check(ledger, 3, "a", "later"), Ok(()));
-        assert_eq!(check(ledger, 3, "a", "one"), Err(UntoldRow::Otherwise { seq: 2 }), "an earlier row");
-        assert_eq!(check(ledger, 3, "b", "two"), Err(UntoldRow::Unknown), "one that is gone is back");
-        assert_eq!(check(ledger, 3, "c", "three"), Err(UntoldRow::Unknown));
+        assert_eq!(
+            check(ledger, 3, "a", "one"),
+            Err(TableRowMismatch::Otherwise { seq: 2 }),
+            "an earlier row"
+        );
+        assert_eq!(check(ledger, 3, "b", "two"), Err(TableRowMismatch::Unknown), "one that is gone is back");
+        assert_eq!(check(ledger, 3, "c", "three"), Err(TableRowMismatch::Unknown));
         assert_eq!(missing(ledger, 3, &[]), [("a".to_owned(), 2)]);
         assert_eq!(missing(ledger, 3, &["a"]), []);
         let now = ledger.at(3).expect("now");

@@ -1,7 +1,7 @@
 //! What ways without an open port take: of people, of the role whose credentials are vended, and of the server.
 //!
-//! The shapes are from the Systems Manager user guide ("Additional sample IAM policies for Session Manager"), the EC2 user
-//! guide ("Grant IAM permissions to use EC2 Instance Connect Endpoint") and the Service Authorization Reference.
+//! The shapes are from the Systems Manager user guide ("Additional sample IAM policies for Session Manager"), the EC2
+//! user guide ("Grant IAM permissions to use EC2 Instance Connect Endpoint") and the Service Authorization Reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use super::document::{Document, Pages, Statement};
 use super::resource::{DocumentName, checked, documents_of, open_tunnel};
 use super::{Iam, Unknown, arn, suffix, within};
-use crate::inventory::{AccountId, Place};
+use crate::inventory::{AccountId, AccountRegion};
 use crate::policy::{
     Address, Documents, Group, Over, Policy, RoleArn, Ssh, SshKey, Target, TargetName, Transport,
 };
-use crate::session::place;
+use crate::session::account_region;
 
 /// Whose credentials are to be allowed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub fn carried(policy: &Policy, whose: Whose<'_>, facts: &Facts) -> Iam {
     needs.iam()
 }
 
-/// What the server takes to end sessions that outlive their grant, to vend credentials and to deny those of a grant that
-/// was revoked, and to keep the documents of a policy that has them pinned.
+/// What the server takes to end sessions that outlive their grant, to vend credentials and to deny those of a grant
+/// that was revoked, and to keep the documents of a policy that has them pinned.
 pub fn server(policy: &Policy, facts: &Facts) -> Iam {
     let mut needs = Needs::of(facts);
     needs.end_sessions(policy);
@@ -168,8 +168,8 @@ impl<'a> Needs<'a> {
 }
 
 impl Needs<'_> {
-    /// The account of a place; what is not known is noted.
-    fn account(&mut self, at: &Place) -> Option<AccountId> {
+    /// The account, where it is known; where it is not, that is noted.
+    fn account(&mut self, at: &AccountRegion) -> Option<AccountId> {
         let account = self.facts.accounts.get(&at.profile).cloned();
         if account.is_none() {
             self.unknown.insert(Unknown::Account(at.profile.clone()));
@@ -184,7 +184,7 @@ impl Needs<'_> {
     fn on_instance(
         &mut self,
         statement: Statement,
-        at: &Place,
+        at: &AccountRegion,
         host: &Address,
         key: &str,
     ) -> Option<Statement> {
@@ -202,7 +202,13 @@ impl Needs<'_> {
         Some(statement)
     }
 
-    fn sessions(&mut self, suffix: &str, host: &Address, at: &Place, documents: &BTreeSet<DocumentName>) {
+    fn sessions(
+        &mut self,
+        suffix: &str,
+        host: &Address,
+        at: &AccountRegion,
+        documents: &BTreeSet<DocumentName>,
+    ) {
         let start = || vec!["ssm:StartSession"];
         let instance = checked(Statement::allow(format!("ThroughTheJumpHost{suffix}"), start(), Vec::new()));
         let Some(instance) = self.on_instance(instance, at, host, "ssm:resourceTag/") else { return };
@@ -245,12 +251,13 @@ impl Needs<'_> {
         self.pages.add(open_tunnel(ssh, account.as_ref(), address));
     }
 
-    /// By the tag that AWS puts on each session, which is exactly the caller: the id of a user, or of a role with the name
-    /// of its session (Systems Manager user guide, "Allow a user to end only sessions they started", method 2). A pattern
-    /// with the caller's name, as in method 1, matches also whoever's name goes on: `jon-*` is `jon-smith-…` too.
+    /// By the tag that AWS puts on each session, which is exactly the caller: the id of a user, or of a role with the
+    /// name of its session (Systems Manager user guide, "Allow a user to end only sessions they started", method 2). A
+    /// pattern with the caller's name, as in method 1, matches also whoever's name goes on: `jon-*` is `jon-smith-…`
+    /// too.
     ///
-    /// A data channel knows no tags, and takes a token that only starting and resuming give. A variable that a caller has
-    /// not makes its statement void, so each stands in one of its own.
+    /// A data channel knows no tags, and takes a token that only starting and resuming give. A variable that a caller
+    /// has not makes its statement void, so each stands in one of its own.
     fn own_sessions(&mut self) {
         if self.sessions.is_empty() {
             return;
@@ -269,11 +276,11 @@ impl Needs<'_> {
     /// Listing sessions knows no resources. Each bears its instance as a tag of AWS's own, which holds ending them to
     /// the machines that the policy names by their ids; one that is named by a tag of its own may be any.
     fn end_sessions(&mut self, policy: &Policy) {
-        let mut places: BTreeMap<&Place, BTreeSet<&Address>> = BTreeMap::new();
+        let mut account_regions: BTreeMap<&AccountRegion, BTreeSet<&Address>> = BTreeMap::new();
         for target in policy.targets.values().filter(|target| !target.groups.is_empty()) {
             for transport in target.transports.iter().copied() {
-                let Some(at) = place(policy, transport) else { continue };
-                let machines = places.entry(at).or_default();
+                let Some(at) = account_region(policy, transport) else { continue };
+                let machines = account_regions.entry(at).or_default();
                 machines.extend(match transport {
                     Transport::Ssh => policy.ssh.as_ref().map(|ssh| &ssh.jump_host),
                     _ => policy.ssm.as_ref().map(|ssm| &ssm.jump_host),
@@ -282,14 +289,14 @@ impl Needs<'_> {
                 machines.extend(Some(&target.address).filter(|address| address.is_instance()));
             }
         }
-        if places.is_empty() {
+        if account_regions.is_empty() {
             return;
         }
-        let regions = places.keys().map(|at| at.region.as_deref()).collect();
+        let regions = account_regions.keys().map(|at| at.region.as_deref()).collect();
         let see = Statement::allow("SeeOpenSessions", vec!["ssm:DescribeSessions"], vec!["*".to_owned()]);
         self.pages.add(Statement { condition: within(&regions), ..see });
-        let several = places.len() > 1;
-        for (number, (at, machines)) in (1..).zip(places) {
+        let several = account_regions.len() > 1;
+        for (number, (at, machines)) in (1..).zip(account_regions) {
             let suffix = if several { suffix(number, at.profile.as_deref()) } else { String::new() };
             let account = self.account(at);
             let sessions = arn("ssm", at.region.as_deref(), account.as_ref(), "session/*");
@@ -307,7 +314,7 @@ impl Needs<'_> {
         }
     }
 
-    fn sign_in(&mut self, at: &Place, targets: &[&Target]) {
+    fn sign_in(&mut self, at: &AccountRegion, targets: &[&Target]) {
         let mut users = Vec::new();
         for target in targets {
             let database = matches!(target.address, Address::Rds(_) | Address::Proxy(_));

@@ -5,6 +5,7 @@
 
 mod carried;
 mod document;
+mod networks;
 mod resource;
 mod revoked;
 mod vended;
@@ -21,11 +22,12 @@ use std::fmt;
 
 use self::document::{Conditions, Pages, Statement, Values};
 use crate::firewall::Mark;
-use crate::inventory::{AccountId, Call, Partition, Place, SecurityGroupId};
+use crate::inventory::{AccountId, AccountRegion, Call, Partition, SecurityGroupId};
 use crate::policy::{Address, Enforcement, Policy, Target, TargetName, Transport};
 
 pub use carried::{Facts, SignIn, Whose, auditor, carried, server, trust};
 pub use document::Document;
+pub use networks::{NetworkFacts, Task, network_profiles, networks};
 pub use revoked::{older, revoked, revoked_name};
 pub use vended::{LASTS, LONGEST_SESSION_POLICY, Machine, NotVended, Vended, vend};
 
@@ -41,7 +43,7 @@ pub struct Iam {
     pub unknown: Vec<Unknown>,
 }
 
-/// Something that a place does not say.
+/// Something that an account and Region does not say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unknown {
     /// The account behind a profile.
@@ -54,6 +56,8 @@ pub enum Unknown {
     Endpoint,
     /// What IAM calls the database of a target.
     Database(TargetName),
+    /// Which installation will own the networks.
+    Installation,
 }
 
 impl fmt::Display for Unknown {
@@ -69,6 +73,11 @@ impl fmt::Display for Unknown {
             Self::Endpoint => {
                 return f
                     .write_str("the policy names no `endpoint`: every Instance Connect Endpoint is allowed");
+            }
+            Self::Installation => {
+                return f.write_str(
+                    "the installation is unknown before the first `doorward apply`: tags of every installation are allowed; name it with `--installation`",
+                );
             }
             Self::Database(target) => {
                 return write!(
@@ -86,7 +95,7 @@ impl fmt::Display for Unknown {
 
 /// The profiles through which a policy reaches security groups; none is the default chain of credentials.
 pub fn profiles(policy: &Policy) -> BTreeSet<Option<String>> {
-    places(policy).into_keys().map(|place| place.profile).collect()
+    account_regions(policy).into_keys().map(|account_region| account_region.profile).collect()
 }
 
 /// Whether Doorward is to look at security groups only, or at all that an inventory holds.
@@ -107,30 +116,31 @@ pub fn iam(
     accounts: &BTreeMap<Option<String>, AccountId>,
     sees: Sees,
 ) -> Iam {
-    let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
-    let mut places = places(policy);
-    if places.is_empty() && sees == Sees::Everything {
+    let mut profiles: BTreeMap<Option<String>, Vec<(AccountRegion, BTreeSet<SecurityGroupId>)>> =
+        BTreeMap::new();
+    let mut account_regions = account_regions(policy);
+    if account_regions.is_empty() && sees == Sees::Everything {
         return everything(accounts.get(&None));
     }
-    while let Some((place, groups)) = places.pop_first() {
-        if only.is_none_or(|only| *only == place.profile) {
-            profiles.entry(place.profile.clone()).or_default().push((place, groups));
+    while let Some((account_region, groups)) = account_regions.pop_first() {
+        if only.is_none_or(|only| *only == account_region.profile) {
+            profiles.entry(account_region.profile.clone()).or_default().push((account_region, groups));
         }
     }
     let mut unknown = BTreeSet::new();
     let mut pages = Pages::default();
     let several = profiles.len() > 1;
-    for (number, (profile, places)) in (1..).zip(profiles) {
+    for (number, (profile, account_regions)) in (1..).zip(profiles) {
         let suffix = if several { suffix(number, profile.as_deref()) } else { String::new() };
         let account = accounts.get(&profile);
         if account.is_none() {
             unknown.insert(Unknown::Account(profile.clone()));
         }
-        if places.iter().any(|(place, _)| place.region.is_none()) {
+        if account_regions.iter().any(|(account_region, _)| account_region.region.is_none()) {
             unknown.insert(Unknown::Region(profile.clone()));
         }
         let regions: BTreeSet<Option<&str>> =
-            places.iter().map(|(place, _)| place.region.as_deref()).collect();
+            account_regions.iter().map(|(account_region, _)| account_region.region.as_deref()).collect();
         let rules: Vec<String> =
             regions.iter().map(|region| arn("ec2", *region, account, "security-group-rule/*")).collect();
         pages.add(see(&suffix, &regions));
@@ -143,10 +153,10 @@ pub fn iam(
                 pages.add(statement);
             }
         }
-        let groups = places.iter().flat_map(|(place, groups)| {
-            groups
-                .iter()
-                .map(|group| arn("ec2", place.region.as_deref(), account, &format!("security-group/{group}")))
+        let groups = account_regions.iter().flat_map(|(account_region, groups)| {
+            groups.iter().map(|group| {
+                arn("ec2", account_region.region.as_deref(), account, &format!("security-group/{group}"))
+            })
         });
         pages.add_each(&change(&suffix, &rules), groups);
     }
@@ -182,14 +192,14 @@ fn find_targets(suffix: &str, policy: &Policy, account: Option<&AccountId>) -> V
     statements
 }
 
-fn places(policy: &Policy) -> BTreeMap<Place, BTreeSet<SecurityGroupId>> {
-    let mut places: BTreeMap<Place, BTreeSet<SecurityGroupId>> = BTreeMap::new();
+fn account_regions(policy: &Policy) -> BTreeMap<AccountRegion, BTreeSet<SecurityGroupId>> {
+    let mut account_regions: BTreeMap<AccountRegion, BTreeSet<SecurityGroupId>> = BTreeMap::new();
     for firewall in policy.firewalls.values() {
         if let Enforcement::SecurityGroup { group, at, .. } = &firewall.kind {
-            places.entry(at.clone()).or_default().insert(group.clone());
+            account_regions.entry(at.clone()).or_default().insert(group.clone());
         }
     }
-    places
+    account_regions
 }
 
 /// A Sid has letters and digits only, and is there once in a document.
@@ -207,13 +217,23 @@ fn arn(service: &str, region: Option<&str>, account: Option<&AccountId>, resourc
 
 /// Every call of an inventory: those that know no resources, and those that do and are asked for all there are.
 fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&AccountId>) -> [Statement; 2] {
+    let mut actions: BTreeMap<&str, Option<&str>> =
+        Call::ALL.iter().map(|call| (call.permission(), call.resource())).collect();
     // Services and tasks of ECS are listed before they are described.
-    let mut actions = BTreeSet::from(["ecs:ListServices", "ecs:ListTasks", "servicequotas:GetServiceQuota"]);
-    actions.extend(Call::ALL.iter().map(|call| call.permission()));
-    let (known, all): (Vec<_>, Vec<_>) =
-        actions.into_iter().partition(|action| resources_of(action).is_some());
+    actions.extend([
+        ("ecs:ListServices", None),
+        ("ecs:ListTasks", Some("container-instance/*")),
+        ("servicequotas:GetServiceQuota", None),
+    ]);
+    let (mut known, mut all) = (Vec::new(), Vec::new());
     let mut resources = BTreeSet::new();
-    for (service, resource) in known.iter().filter_map(|action| resources_of(action)) {
+    for (action, resource) in actions {
+        let Some(resource) = resource else {
+            all.push(action);
+            continue;
+        };
+        known.push(action);
+        let service = action.split(':').next().unwrap_or_default();
         // A prefix list of AWS's own is in no account of ours.
         let account = account.filter(|_| resource != "prefix-list/*");
         resources.extend(regions.iter().map(|region| arn(service, *region, account, resource)));
@@ -226,32 +246,6 @@ fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&Accou
         statement("SeeTheAccount", all, vec!["*".to_owned()], within(regions)),
         statement("SeeWhatIsThere", known, resources.into_iter().collect(), BTreeMap::new()),
     ]
-}
-
-/// The service and the resources of a call that is allowed by resource.
-fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
-    match action {
-        "ec2:DescribeVpcAttribute" => Some(("ec2", "vpc/*")),
-        "ec2:GetManagedPrefixListEntries" => Some(("ec2", "prefix-list/*")),
-        "ec2:SearchTransitGatewayRoutes" => Some(("ec2", "transit-gateway-route-table/*")),
-        "ecs:DescribeServices" => Some(("ecs", "service/*")),
-        "ecs:DescribeTasks" => Some(("ecs", "task/*")),
-        "ecs:ListTasks" => Some(("ecs", "container-instance/*")),
-        "elasticache:DescribeCacheClusters" => Some(("elasticache", "cluster:*")),
-        "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
-        "elasticache:DescribeReplicationGroups" => Some(("elasticache", "replicationgroup:*")),
-        "elasticache:DescribeServerlessCaches" => Some(("elasticache", "serverlesscache:*")),
-        // It asks for the endpoint and for its cluster.
-        "rds:DescribeDBClusterEndpoints" => Some(("rds", "*")),
-        "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
-        "rds:DescribeDBInstances" => Some(("rds", "db:*")),
-        "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),
-        "rds:DescribeDBProxyEndpoints" => Some(("rds", "db-proxy-endpoint:*")),
-        // It asks for the proxy and for its targets.
-        "rds:DescribeDBProxyTargets" => Some(("rds", "*")),
-        "rds:DescribeDBSubnetGroups" => Some(("rds", "subgrp:*")),
-        _ => None,
-    }
 }
 
 /// Where one Region is not known, a condition would shut it out.

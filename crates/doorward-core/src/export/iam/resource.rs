@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::arn;
 use super::document::Statement;
-use crate::inventory::{AccountId, Partition, Place};
+use crate::inventory::{AccountId, AccountRegion, Partition};
 use crate::policy::{Documents, Ssh, Ssm, Target};
 
 /// The longest that a tunnel through an endpoint lives, in seconds.
@@ -46,7 +46,7 @@ impl DocumentName {
         Self::Aws(TO_SSHD)
     }
 
-    pub(super) fn arn(&self, at: &Place, account: Option<&AccountId>) -> String {
+    pub(super) fn arn(&self, at: &AccountRegion, account: Option<&AccountId>) -> String {
         let region = at.region.as_deref();
         match self {
             Self::Ours(name) => arn("ssm", region, account, &format!("document/{name}")),

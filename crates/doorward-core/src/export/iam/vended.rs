@@ -9,7 +9,7 @@ use super::carried::SignIn;
 use super::document::{Document, Statement};
 use super::resource::{DocumentName, checked, open_tunnel};
 use crate::grant::Live;
-use crate::inventory::{AccountId, Place};
+use crate::inventory::{AccountId, AccountRegion};
 use crate::policy::{Over, Policy, Ssh, SshKey, Target, TargetName, Transport};
 use crate::session::vended_name;
 
@@ -132,7 +132,12 @@ pub fn vend(
 }
 
 /// Sessions to one machine with one document, and what follows on one's own.
-fn sessions(at: &Place, machine: Machine<'_>, document: Option<String>, name: &str) -> Vec<Statement> {
+fn sessions(
+    at: &AccountRegion,
+    machine: Machine<'_>,
+    document: Option<String>,
+    name: &str,
+) -> Vec<Statement> {
     let instance = instance(at, machine);
     let resources = [Some(instance), document].into_iter().flatten().collect();
     let start = checked(Statement::allow("Start", vec!["ssm:StartSession"], resources));
@@ -170,13 +175,13 @@ fn ending(policy: &Policy, transport: Transport, machine: Machine<'_>, name: &st
     Some(Statement::allow("End", vec!["ssm:TerminateSession"], own(at, machine, name)))
 }
 
-fn instance(at: &Place, machine: Machine<'_>) -> String {
+fn instance(at: &AccountRegion, machine: Machine<'_>) -> String {
     arn("ec2", at.region.as_deref(), machine.account, &format!("instance/{}", machine.instance))
 }
 
 /// A session is called by the name of the role's session, and a number; the name begins with the grant, so that no other
 /// grant's sessions match, whoever holds it.
-fn own(at: &Place, machine: Machine<'_>, name: &str) -> Vec<String> {
+fn own(at: &AccountRegion, machine: Machine<'_>, name: &str) -> Vec<String> {
     let session =
         |name: &str| arn("ssm", at.region.as_deref(), machine.account, &format!("session/{name}-*"));
     vec![session(name), session("${aws:userid}")]

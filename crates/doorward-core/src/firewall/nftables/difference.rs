@@ -6,7 +6,7 @@ use std::fmt;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::standing::{Standing, StandingElement};
+use super::existing::{ExistingElement, ExistingTable};
 use super::{Guarded, MARKER, Set, Table};
 use crate::firewall::Ruleset;
 
@@ -37,7 +37,6 @@ pub enum Difference {
     Missing {
         /// Whom.
         peer: IpNet,
-        /// To what.
         guarded: Guarded,
         /// Why it should be.
         comment: String,
@@ -46,7 +45,6 @@ pub enum Difference {
     Extra {
         /// Whom, as nft says it.
         peer: String,
-        /// To what.
         guarded: Guarded,
         /// What its comment says.
         comment: Option<String>,
@@ -57,7 +55,6 @@ pub enum Difference {
     End {
         /// Whom.
         peer: IpNet,
-        /// To what.
         guarded: Guarded,
         /// How it should be.
         wanted: Option<u64>,
@@ -68,7 +65,6 @@ pub enum Difference {
     Comment {
         /// Whom.
         peer: IpNet,
-        /// To what.
         guarded: Guarded,
         /// What it says.
         found: Option<String>,
@@ -124,8 +120,8 @@ impl Difference {
     }
 }
 
-impl Standing {
-    /// The chains whose rules are not the ones that [`Standing::rules`] told of the same table earlier.
+impl ExistingTable {
+    /// The chains whose rules are not the ones that [`ExistingTable::rules`] told of the same table earlier.
     pub fn edited(&self, before: &[(String, String)]) -> Vec<Difference> {
         let of = |rules: &[(String, String)], name: &str| -> Vec<String> {
             rules.iter().filter(|(chain, _)| chain == name).map(|(_, says)| says.clone()).collect()
@@ -139,31 +135,31 @@ impl Standing {
 
 impl Table {
     /// Whether the table that stands admits exactly what the ruleset does at `now`.
-    pub fn matches(&self, ruleset: &Ruleset, standing: Option<&Standing>, now: Timestamp) -> bool {
-        self.difference(ruleset, standing, now).is_empty()
+    pub fn matches(&self, ruleset: &Ruleset, existing: Option<&ExistingTable>, now: Timestamp) -> bool {
+        self.difference(ruleset, existing, now).is_empty()
     }
 
     /// Everything in which the table that stands, if one does, is not what the ruleset wants at `now`.
     ///
     /// A rule is known by its place and its comment; one that was edited and kept both is found by comparing
-    /// [`Standing::rules`] with what it was after our own last write.
+    /// [`ExistingTable::rules`] with what it was after our own last write.
     pub fn difference(
         &self,
         ruleset: &Ruleset,
-        standing: Option<&Standing>,
+        existing: Option<&ExistingTable>,
         now: Timestamp,
     ) -> Vec<Difference> {
-        let Some(standing) = standing else { return vec![Difference::TableGone] };
+        let Some(existing) = existing else { return vec![Difference::TableGone] };
         let chains = self.chains(ruleset);
         let marker = self.marker(&chains);
         let marked = |name: &&String| name.starts_with(MARKER);
-        if standing.chains.keys().filter(marked).any(|name| *name != marker) {
+        if existing.chains.keys().filter(marked).any(|name| *name != marker) {
             return vec![Difference::OtherGuards];
         }
         let mut found = Vec::new();
         for chain in &chains {
             let name = || chain.name.clone();
-            let Some(stands) = standing.chains.get(&chain.name) else {
+            let Some(stands) = existing.chains.get(&chain.name) else {
                 found.push(Difference::ChainGone(name()));
                 continue;
             };
@@ -178,20 +174,20 @@ impl Table {
                 found.push(Difference::ChainChanged(name()));
             }
         }
-        if !standing.chains.contains_key(&marker) {
+        if !existing.chains.contains_key(&marker) {
             found.push(Difference::ChainGone(marker.clone()));
         }
         let known: BTreeSet<&str> =
             chains.iter().map(|chain| chain.name.as_str()).chain([marker.as_str()]).collect();
-        let strange = standing.chains.keys().filter(|name| !known.contains(name.as_str()));
+        let strange = existing.chains.keys().filter(|name| !known.contains(name.as_str()));
         found.extend(strange.map(|name| Difference::Foreign(format!("chain `{name}`"))));
-        found.extend(standing.others.iter().cloned().map(Difference::Foreign));
+        found.extend(existing.others.iter().cloned().map(Difference::Foreign));
 
         let sets = self.sets(ruleset, now);
-        let strange = standing.sets.keys().filter(|name| !sets.contains_key(*name));
+        let strange = existing.sets.keys().filter(|name| !sets.contains_key(*name));
         found.extend(strange.map(|name| Difference::Foreign(format!("set `{name}`"))));
         for (name, set) in &sets {
-            match standing.sets.get(name) {
+            match existing.sets.get(name) {
                 Some(stands) if stands.of == set.of() && stands.flags == [set.flag()] => {
                     elements(set, &stands.elements, &mut found);
                 }
@@ -202,10 +198,10 @@ impl Table {
     }
 }
 
-fn elements(wanted: &Set, standing: &[StandingElement], found: &mut Vec<Difference>) {
+fn elements(wanted: &Set, existing: &[ExistingElement], found: &mut Vec<Difference>) {
     let guarded = wanted.lookup.guarded;
-    let mut seen: BTreeMap<IpNet, &StandingElement> = BTreeMap::new();
-    for element in standing {
+    let mut seen: BTreeMap<IpNet, &ExistingElement> = BTreeMap::new();
+    for element in existing {
         if element.nets.is_empty() {
             let (peer, comment) = (element.says.clone(), element.comment.clone());
             found.push(Difference::Extra { peer, guarded, comment, left: element.left });

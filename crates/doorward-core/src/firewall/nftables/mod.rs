@@ -11,7 +11,7 @@
 
 mod chains;
 mod difference;
-mod standing;
+mod existing;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 pub use difference::Difference;
-pub use standing::{NotNft, NotOurs, Standing};
+pub use existing::{ExistingTable, NotNft, NotOurs};
 
 use self::chains::{Chain, Lengths, Lookup};
 use super::{Because, InstallationId, Mark, Rule, Ruleset};
@@ -85,7 +85,6 @@ impl FromStr for TableName {
 pub struct Guarded {
     /// Where to; none: anywhere.
     pub to: Option<IpAddr>,
-    /// What.
     pub flow: Flow,
 }
 

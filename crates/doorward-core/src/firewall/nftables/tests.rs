@@ -71,10 +71,12 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
         },
         limits: Limits::default(),
         audit: Default::default(),
-        aws: crate::inventory::Place::default(),
+        aws: crate::inventory::AccountRegion::default(),
         ssm: None,
         ssh: None,
         topology: Default::default(),
+        prices: None,
+        intents: Vec::new(),
         inventory: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(firewall.name.clone(), firewall)]),
@@ -256,8 +258,8 @@ fn the_text_that_was_answered_is_still_ours() {
 fn differences(change: impl Fn(String) -> String, keep: usize) -> Vec<String> {
     let (policy, grants) = answered();
     let ruleset = ruleset(&policy, grants.get(..keep).expect("that many"));
-    let standing = Standing::read(&change(ANSWER.into())).expect("an answer");
-    let found = table(&policy).difference(&ruleset, Some(&standing), now());
+    let existing = ExistingTable::read(&change(ANSWER.into())).expect("an answer");
+    let found = table(&policy).difference(&ruleset, Some(&existing), now());
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -354,7 +356,7 @@ fn rules_by_hand_are_found() {
 fn a_table_of_others_is_known() {
     let (policy, _) = answered();
     let table = table(&policy);
-    let owned = |answer: &str| Standing::read(answer).expect("an answer").owned(&table);
+    let owned = |answer: &str| ExistingTable::read(answer).expect("an answer").owned(&table);
     assert_eq!(owned(ANSWER), Ok(()));
     let other = ANSWER.replace("doorward.3f9c2a1b.", "doorward.00000001.");
     assert_eq!(
@@ -371,6 +373,6 @@ fn a_table_of_others_is_known() {
 #[test]
 fn strange_answers_are_errors() {
     for answer in ["", "nft: no", "[]", "{}", r#"{"nftables": 1}"#, r#"{"nftables": ["x"]}"#] {
-        assert!(Standing::read(answer).is_err(), "{answer}");
+        assert!(ExistingTable::read(answer).is_err(), "{answer}");
     }
 }

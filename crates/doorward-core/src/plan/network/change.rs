@@ -1,13 +1,15 @@
 //! One change to a network: one call to AWS, with the tags of what it creates.
 
+mod calls;
 mod words;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::inventory::{
-    Destination, ElasticAddress, Endpoint, EndpointId, InternetGateway, InternetGatewayId, NatGateway,
-    NatGatewayId, Owned, Place, ResourceKind, ResourceRef, Route, RouteTable, RouteTableId, RuleIdentity,
+    AccountRegion, Database, DatabaseSettings, Destination, DnsAttribute, ElasticAddress, Endpoint,
+    EndpointId, Instance, InstanceId, Interface, InternetGateway, InternetGatewayId, NatGateway,
+    NatGatewayId, Owned, ResourceKind, ResourceRef, Route, RouteTable, RouteTableId, RuleIdentity,
     SecurityGroup, SecurityGroupId, Subnet, SubnetGroup, SubnetId, Vpc, VpcId,
 };
 use crate::plan::Step;
@@ -18,15 +20,13 @@ use crate::topology::{DefaultParts, Holder};
 pub enum Change {
     /// A VPC, with what AWS makes with it.
     CreateVpc(Box<Vpc>, DefaultParts),
-    /// Instances of a VPC get DNS names, which private names of endpoints need.
-    EnableDnsNames(Owned<VpcId>),
+    /// A DNS attribute of a VPC is turned on.
+    EnableDns(Owned<VpcId>, DnsAttribute),
     /// All rules of the default security group of a VPC of ours go.
     EmptyDefaultGroup {
-        /// The VPC.
         vpc: Owned<VpcId>,
         /// Its default security group.
         group: SecurityGroupId,
-        /// Its rules.
         rules: BTreeSet<RuleIdentity>,
     },
     /// A subnet.
@@ -47,9 +47,7 @@ pub enum Change {
     ReplaceRoute(RouteTableId, Route),
     /// A subnet uses another route table.
     AssociateTable {
-        /// The table.
         table: RouteTableId,
-        /// The subnet.
         subnet: SubnetId,
         /// The table that it is associated with now; none if that is the main table.
         before: Option<RouteTableId>,
@@ -70,13 +68,60 @@ pub enum Change {
     Rules(Step),
     /// Something has other security groups attached.
     SetGroups {
-        /// What.
         holder: Holder,
         /// All of its groups from now on.
         groups: BTreeSet<SecurityGroupId>,
     },
+    /// An instance, with its interface.
+    RunInstance(Box<Instance>, Box<Interface>),
+    /// A database, with a master password that AWS manages.
+    CreateDatabase(Box<Database>),
+    /// A database gets other settings, at once.
+    ModifyDatabase {
+        /// Where it is.
+        account_region: AccountRegion,
+        /// The database.
+        name: Owned<String>,
+        /// Its settings from now on; the first of each pair is what it has before.
+        settings: Box<(DatabaseSettings, DatabaseSettings)>,
+    },
+    /// An instance is stopped.
+    StopInstance(Owned<InstanceId>),
+    /// An instance that is stopped is started.
+    StartInstance(Owned<InstanceId>),
+    /// A database is stopped. AWS starts it again after seven days.
+    StopDatabase(AccountRegion, Owned<String>),
+    /// A database that is stopped is started.
+    StartDatabase(AccountRegion, Owned<String>),
+    /// A database is restored from a snapshot, without a secret for its master password.
+    RestoreDatabase {
+        /// The database.
+        database: Box<Database>,
+        /// The name of the snapshot, which has to be available.
+        snapshot: String,
+    },
     /// Nothing is done before something has a state.
     Await(Awaited),
+    /// An instance is terminated, with its volumes.
+    TerminateInstance(Owned<InstanceId>),
+    /// A database goes, and leaves a final snapshot.
+    DeleteDatabase {
+        /// Where it is.
+        account_region: AccountRegion,
+        /// The database.
+        name: Owned<String>,
+        /// The planned name of the snapshot.
+        snapshot: String,
+    },
+    /// A snapshot of a database goes.
+    DeleteSnapshot {
+        /// Where it is.
+        account_region: AccountRegion,
+        /// The snapshot.
+        name: Owned<String>,
+        /// A newer one of the same database, which has to be available: the last one never goes.
+        newer: String,
+    },
     /// A VPC endpoint goes.
     DeleteEndpoint(Owned<EndpointId>),
     /// A route goes.
@@ -86,7 +131,7 @@ pub enum Change {
     /// An elastic address goes, for good: nobody gets the same one again.
     ReleaseAddress(Owned<Ipv4Addr>),
     /// A DB subnet group goes.
-    DeleteSubnetGroup(Place, Owned<String>),
+    DeleteSubnetGroup(AccountRegion, Owned<String>),
     /// A subnet goes, with its association.
     DeleteSubnet(Owned<SubnetId>),
     /// A route table goes.
@@ -125,6 +170,20 @@ pub enum Awaited {
     Endpoint(EndpointId),
     /// A VPC endpoint is gone, with its interfaces.
     EndpointGone(EndpointId),
+    /// An instance runs.
+    InstanceRuns(InstanceId),
+    /// An instance is stopped.
+    InstanceStopped(InstanceId),
+    /// An instance is terminated, and its interface gone.
+    InstanceGone(InstanceId),
+    /// A database is available.
+    Database(AccountRegion, String),
+    /// A database is stopped.
+    DatabaseStopped(AccountRegion, String),
+    /// A database is gone, with its interfaces.
+    DatabaseGone(AccountRegion, String),
+    /// A snapshot of a database is available.
+    Snapshot(AccountRegion, String),
     /// No interface has a security group attached any more: those of services follow their service with a delay, those of
     /// Lambda by 20 minutes and more (Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC").
     GroupUnused(SecurityGroupId),
@@ -134,8 +193,16 @@ fn address(address: Ipv4Addr) -> ResourceRef {
     ResourceRef::of(ResourceKind::Address, &address.to_string())
 }
 
-fn subnet_group(group: &str, place: &Place) -> ResourceRef {
-    ResourceRef::named(ResourceKind::DatabaseSubnetGroup, group, place)
+fn database(name: &str, account_region: &AccountRegion) -> ResourceRef {
+    ResourceRef::named(ResourceKind::Database, name, account_region)
+}
+
+fn snapshot(name: &str, account_region: &AccountRegion) -> ResourceRef {
+    ResourceRef::named(ResourceKind::DatabaseSnapshot, name, account_region)
+}
+
+fn subnet_group(group: &str, account_region: &AccountRegion) -> ResourceRef {
+    ResourceRef::named(ResourceKind::DatabaseSubnetGroup, group, account_region)
 }
 
 impl Change {
@@ -154,6 +221,9 @@ impl Change {
                 | Self::DetachInternetGateway(..)
                 | Self::DeleteInternetGateway(_)
                 | Self::DeleteVpc(_)
+                | Self::TerminateInstance(_)
+                | Self::DeleteDatabase { .. }
+                | Self::DeleteSnapshot { .. }
                 | Self::EmptyDefaultGroup { .. }
                 | Self::RevokeDefaultEgress(_)
                 | Self::Rules(Step::Revoke { .. })
@@ -164,7 +234,7 @@ impl Change {
     pub fn touches(&self) -> ResourceRef {
         match self {
             Self::CreateVpc(vpc, _) => (&vpc.id).into(),
-            Self::EnableDnsNames(vpc) | Self::DeleteVpc(vpc) => vpc.id().into(),
+            Self::EnableDns(vpc, _) | Self::DeleteVpc(vpc) => vpc.id().into(),
             Self::EmptyDefaultGroup { group, .. } => group.into(),
             Self::CreateSubnet(subnet) => (&subnet.id).into(),
             Self::DeleteSubnet(subnet) => subnet.id().into(),
@@ -186,13 +256,24 @@ impl Change {
             Self::ModifyEndpoint(modified) => modified.id.id().into(),
             Self::DeleteEndpoint(endpoint) => endpoint.id().into(),
             Self::CreateSubnetGroup(group) | Self::ModifySubnetGroup(_, group) => {
-                subnet_group(&group.name, &group.place)
+                subnet_group(&group.name, &group.account_region)
             }
-            Self::DeleteSubnetGroup(place, name) => subnet_group(name.id(), place),
+            Self::DeleteSubnetGroup(account_region, name) => subnet_group(name.id(), account_region),
             Self::CreateSecurityGroup(group) => (&group.id).into(),
             Self::RevokeDefaultEgress(group) | Self::DeleteSecurityGroup(group) => group.id().into(),
             Self::Rules(step) => step.group().into(),
             Self::SetGroups { holder, .. } => holder.resource(),
+            Self::RunInstance(instance, _) => (&instance.id).into(),
+            Self::TerminateInstance(instance)
+            | Self::StopInstance(instance)
+            | Self::StartInstance(instance) => instance.id().into(),
+            Self::CreateDatabase(database) | Self::RestoreDatabase { database, .. } => database.resource(),
+            Self::StopDatabase(account_region, name) | Self::StartDatabase(account_region, name) => {
+                database(name.id(), account_region)
+            }
+            Self::DeleteSnapshot { account_region, name, .. } => snapshot(name.id(), account_region),
+            Self::ModifyDatabase { account_region, name, .. }
+            | Self::DeleteDatabase { account_region, name, .. } => database(name.id(), account_region),
             Self::Await(awaited) => awaited.touches(),
         }
     }
@@ -204,6 +285,11 @@ impl Awaited {
         match self {
             Self::NatGateway(id) | Self::NatGatewayGone(id) => id.into(),
             Self::Endpoint(id) | Self::EndpointGone(id) => id.into(),
+            Self::InstanceRuns(id) | Self::InstanceStopped(id) | Self::InstanceGone(id) => id.into(),
+            Self::Database(account_region, name)
+            | Self::DatabaseStopped(account_region, name)
+            | Self::DatabaseGone(account_region, name) => database(name, account_region),
+            Self::Snapshot(account_region, name) => snapshot(name, account_region),
             Self::GroupUnused(id) => id.into(),
         }
     }

@@ -1,5 +1,7 @@
 //! What a plan changes in the month's bill, step by step, and what each choice of NAT costs.
 
+mod environment;
+
 use std::collections::BTreeSet;
 
 use super::change::{Change, Modified};
@@ -44,7 +46,8 @@ impl Cost {
         *self == Self::nothing()
     }
 
-    fn plus(mut self, other: Self) -> Self {
+    /// Both together.
+    pub fn plus(mut self, other: Self) -> Self {
         self.month = self.month + other.month;
         self.sure = self.sure.max(other.sure);
         self.date = match (self.date, other.date) {
@@ -73,9 +76,7 @@ pub fn sum<'c>(costs: impl IntoIterator<Item = &'c Cost>) -> Cost {
 /// A Region and its prices.
 #[derive(Debug, Clone, Copy)]
 pub struct Prices<'t> {
-    /// The table.
     pub table: &'t Table,
-    /// The Region.
     pub region: &'t str,
 }
 
@@ -88,6 +89,19 @@ impl Prices<'_> {
         match self.table.price(self.region, item) {
             Ok(price) => Cost {
                 month: price.usd.times(HOURS).times(number),
+                sure: Some(price.sure),
+                date: Some(price.date.clone()),
+                ..Cost::nothing()
+            },
+            Err(missing) => Cost { unknown: [missing].into(), ..Cost::nothing() },
+        }
+    }
+
+    /// So many of an item that is paid by the month.
+    fn monthly(self, item: Item, number: u32) -> Cost {
+        match self.table.price(self.region, item) {
+            Ok(price) => Cost {
+                month: price.usd.times(number),
                 sure: Some(price.sure),
                 date: Some(price.date.clone()),
                 ..Cost::nothing()
@@ -155,6 +169,48 @@ impl Prices<'_> {
                 let Modified { subnets: (added, removed), .. } = modified.as_ref();
                 self.in_zones(added.len()).plus(self.in_zones(removed.len()).saved())
             }
+            Change::RunInstance(instance, _) => self.instance(instance),
+            Change::TerminateInstance(id) => actual
+                .instances
+                .get(id.id())
+                .map_or_else(Cost::nothing, |it| self.instance_in_state(it).saved()),
+            Change::StartInstance(id) => {
+                actual.instances.get(id.id()).map_or_else(Cost::nothing, |it| self.instance_hours(it))
+            }
+            Change::StopInstance(id) => {
+                actual.instances.get(id.id()).map_or_else(Cost::nothing, |it| self.instance_hours(it).saved())
+            }
+            Change::CreateDatabase(database) | Change::RestoreDatabase { database, .. } => {
+                self.database(&database.engine, &database.settings)
+            }
+            Change::StartDatabase(account_region, name) => {
+                let database = actual.databases.get(&(account_region.clone(), name.id().clone()));
+                database.map_or_else(Cost::nothing, |it| self.database_hours(&it.engine, &it.settings))
+            }
+            Change::StopDatabase(account_region, name) => {
+                let database = actual.databases.get(&(account_region.clone(), name.id().clone()));
+                database
+                    .map_or_else(Cost::nothing, |it| self.database_hours(&it.engine, &it.settings).saved())
+            }
+            Change::DeleteSnapshot { account_region, name, .. } => {
+                let snapshot = actual.database_snapshots.get(&(account_region.clone(), name.id().clone()));
+                snapshot.map_or_else(Cost::nothing, |it| self.snapshot(it.storage).saved())
+            }
+            Change::ModifyDatabase { account_region, name, settings } => {
+                let engine = actual.databases.get(&(account_region.clone(), name.id().clone()));
+                let engine = engine.map(|it| it.engine.as_str()).unwrap_or_default();
+                let (before, after) = settings.as_ref();
+                self.database(engine, after).plus(self.database(engine, before).saved())
+            }
+            Change::DeleteDatabase { account_region, name, .. } => {
+                match actual.databases.get(&(account_region.clone(), name.id().clone())) {
+                    Some(it) => {
+                        let snapshot = self.snapshot(it.settings.storage);
+                        snapshot.plus(self.database_in_state(it).saved())
+                    }
+                    None => Cost::nothing(),
+                }
+            }
             // What else networks are made of has no price of its own (VPC pricing page).
             _ => Cost::nothing(),
         }
@@ -195,7 +251,6 @@ fn zones(inventory: &Inventory, gateway: &NatGateway) -> u32 {
 pub struct NatChoice {
     /// The choice.
     pub nat: Nat,
-    /// Its cost.
     pub cost: Cost,
 }
 
@@ -263,6 +318,10 @@ mod tests {
         check("[network.n]\nzones = 3\nnat = \"gateway-per-zone\"\n", "us-east-1", "$109.50");
         check("[network.n]\nnat = \"none\"\nendpoints = [\"ssm\", \"s3\"]\n", "eu-west-1", "$16.06");
         check("[network.n]\nnat = \"regional\"\n", "eu-west-1", "$77.38");
+        // 730 × (0.0168 + 0.016) + 8 × 0.08 + 20 × 0.115 + 0.40
+        let dev = "[network.n]\nnat = \"none\"\n[environment.dev]\nkind = \"dev\"\n";
+        check(dev, "us-east-1", "$27.284");
+        check(dev, "eu-west-1", "$29.486");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The difference of two inventories in all that networks are made of, as ordered changes.
 
+mod environments;
 mod gone;
 mod groups;
 mod parts;
 mod tables;
 
-pub(super) use parts::{default_rules, everything_out};
+pub(super) use parts::default_rules;
+pub use parts::everything_out;
 
 use super::change::Change;
 use super::phase::Phase;
@@ -17,7 +19,6 @@ use crate::plan::Plan;
 /// A change, when it is made and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkStep {
-    /// The change.
     pub change: Change,
     /// Its phase; phases are in the order of the plan.
     pub phase: Phase,
@@ -57,6 +58,8 @@ pub fn network_difference(actual: &Inventory, wanted: &Inventory, by: &Installat
     parts::made(&mut changes);
     tables::changed(&mut changes);
     groups::changed(&mut changes);
+    environments::changed(&mut changes);
+    environments::removed(&mut changes);
     gone::removed(&mut changes);
     let mut steps = changes.steps;
     steps.sort_by_key(|step| step.phase);

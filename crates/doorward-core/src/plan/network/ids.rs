@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 
 use super::change::{Awaited, Change, Modified};
 use crate::inventory::{
-    AnsweredId, InterfaceId, NatAvailability, Owned, Peer, PlannedId, Route, RouteTarget, RuleIdentity,
-    SecurityGroupId,
+    AnsweredId, Database, InterfaceId, NatAvailability, Owned, Peer, PlannedId, Route, RouteTarget,
+    RuleIdentity, SecurityGroupId,
 };
 use crate::plan::{Remark, Step};
 use crate::topology::Holder;
@@ -34,6 +34,11 @@ impl Ids {
     pub fn id<I: AnsweredId + PlannedId + Clone + Display>(&self, id: &I) -> I {
         let given = self.ids.get(&id.to_string()).filter(|_| id.is_planned());
         given.and_then(|given| I::answered(given).ok()).unwrap_or_else(|| id.clone())
+    }
+
+    /// The name that was given to what was planned by another, or the same.
+    pub fn text(&self, planned: &str) -> String {
+        self.ids.get(planned).cloned().unwrap_or_else(|| planned.to_owned())
     }
 
     /// The address that AWS chose, or the same.
@@ -109,12 +114,30 @@ impl Ids {
         }
     }
 
+    /// A database in the VPC, in the subnets and with the security groups that AWS made.
+    fn database(&self, database: &Database) -> Box<Database> {
+        let mut database = Box::new(database.clone());
+        database.vpc = database.vpc.as_ref().map(|vpc| self.id(vpc));
+        database.subnets = self.all(&database.subnets);
+        database.groups = self.all(&database.groups);
+        database
+    }
+
     fn awaited(&self, awaited: &Awaited) -> Awaited {
         match awaited {
             Awaited::NatGateway(id) => Awaited::NatGateway(self.id(id)),
             Awaited::NatGatewayGone(id) => Awaited::NatGatewayGone(self.id(id)),
             Awaited::Endpoint(id) => Awaited::Endpoint(self.id(id)),
             Awaited::EndpointGone(id) => Awaited::EndpointGone(self.id(id)),
+            Awaited::InstanceRuns(id) => Awaited::InstanceRuns(self.id(id)),
+            Awaited::InstanceStopped(id) => Awaited::InstanceStopped(self.id(id)),
+            Awaited::InstanceGone(id) => Awaited::InstanceGone(self.id(id)),
+            Awaited::Snapshot(account_region, name) => {
+                Awaited::Snapshot(account_region.clone(), self.text(name))
+            }
+            Awaited::Database(..) | Awaited::DatabaseStopped(..) | Awaited::DatabaseGone(..) => {
+                awaited.clone()
+            }
             Awaited::GroupUnused(id) => Awaited::GroupUnused(self.id(id)),
         }
     }
@@ -124,7 +147,7 @@ impl Change {
     /// The same change with the ids that AWS has given so far. What is created itself keeps its planned id.
     pub fn resolved(&self, ids: &Ids) -> Self {
         match self {
-            Self::EnableDnsNames(vpc) => Self::EnableDnsNames(ids.owned(vpc)),
+            Self::EnableDns(vpc, attribute) => Self::EnableDns(ids.owned(vpc), *attribute),
             Self::EmptyDefaultGroup { vpc, group, rules } => Self::EmptyDefaultGroup {
                 vpc: ids.owned(vpc),
                 group: ids.id(group),
@@ -197,11 +220,34 @@ impl Change {
             Self::SetGroups { holder, groups } => {
                 Self::SetGroups { holder: ids.holder(holder), groups: ids.all(groups) }
             }
+            Self::RunInstance(instance, interface) => {
+                let mut interface = interface.clone();
+                interface.vpc = ids.id(&interface.vpc);
+                interface.subnet = ids.id(&interface.subnet);
+                interface.groups = ids.all(&interface.groups);
+                Self::RunInstance(instance.clone(), interface)
+            }
+            Self::CreateDatabase(database) => Self::CreateDatabase(ids.database(database)),
+            Self::RestoreDatabase { database, snapshot } => {
+                Self::RestoreDatabase { database: ids.database(database), snapshot: ids.text(snapshot) }
+            }
+            Self::StopInstance(id) => Self::StopInstance(ids.owned(id)),
+            Self::StartInstance(id) => Self::StartInstance(ids.owned(id)),
+            Self::DeleteSnapshot { account_region, name, newer } => Self::DeleteSnapshot {
+                account_region: account_region.clone(),
+                name: name.clone(),
+                newer: ids.text(newer),
+            },
             Self::Await(awaited) => Self::Await(ids.awaited(awaited)),
             // What goes exists already, and has its id; what these create depends on nothing.
             Self::CreateVpc(..)
             | Self::CreateInternetGateway(_)
             | Self::AllocateAddress(_)
+            | Self::ModifyDatabase { .. }
+            | Self::StopDatabase(..)
+            | Self::StartDatabase(..)
+            | Self::TerminateInstance(_)
+            | Self::DeleteDatabase { .. }
             | Self::DeleteEndpoint(_)
             | Self::DeleteRoute(..)
             | Self::DeleteNatGateway(_)

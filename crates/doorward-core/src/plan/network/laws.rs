@@ -8,7 +8,8 @@ use crate::inventory::{Inventory, SubnetGroup};
 use crate::net::Cidr;
 use crate::plan::Plan;
 use crate::topology::{
-    Layout, NetworkName, Part, Topology, VpcChoice, layout, preferred, purpose_of, without,
+    Environment, EnvironmentParts, EnvironmentState, Layout, NetworkName, Part, Topology, Transition,
+    VpcChoice, after_transition, layout, preferred, purpose_of, without,
 };
 
 fn laid_out(topology: &Topology, account: &Inventory) -> Layout {
@@ -39,6 +40,45 @@ fn converge(account: &mut Inventory, topology: &Topology, numbers: &mut Numbers)
     let told: Vec<String> = again.steps().iter().map(|step| step.change.to_string()).collect();
     assert_eq!(told, Vec::<String>::new(), "something is left to do");
     assert_eq!(comparable(&foreign(account)), comparable(&before), "something foreign has changed");
+}
+
+/// Starts or stops an environment, where that is possible, and checks that nothing is left to do and nothing foreign has
+/// changed. The state that it is in then.
+fn turn(
+    account: &mut Inventory,
+    (topology, environment): (&Topology, &Environment),
+    to: Transition,
+    numbers: &mut Numbers,
+) -> Option<EnvironmentState> {
+    let before = foreign(account);
+    let turned = |account: &Inventory| after_transition(environment, to, topology, account, &site(4));
+    let layout = turned(account).ok()?;
+    perform_all(account, &plan(account, &layout), numbers);
+    let again = plan(account, &turned(account).expect("it was possible"));
+    let told: Vec<String> = again.steps().iter().map(|step| step.change.to_string()).collect();
+    assert_eq!(told, Vec::<String>::new(), "something is left to do");
+    assert_eq!(comparable(&foreign(account)), comparable(&before), "something foreign has changed");
+    Some(EnvironmentParts::of(environment, account, &by()).state())
+}
+
+/// That what is declared starts, stops and restores nothing.
+fn is_left(account: &Inventory, topology: &Topology) {
+    let left = plan(account, &laid_out(topology, account));
+    let turns = |change: &Change| {
+        matches!(
+            change,
+            Change::StartInstance(_)
+                | Change::StopInstance(_)
+                | Change::StartDatabase(..)
+                | Change::StopDatabase(..)
+                | Change::RestoreDatabase { .. }
+                | Change::DeleteDatabase { .. }
+                | Change::DeleteSnapshot { .. }
+        )
+    };
+    let turned: Vec<String> =
+        left.steps().iter().filter(|it| turns(&it.change)).map(|it| it.change.to_string()).collect();
+    assert_eq!(turned, Vec::<String>::new());
 }
 
 /// The prefixes of a network's subnets by their purpose.
@@ -84,6 +124,40 @@ proptest! {
                 drift.happen(&mut account);
             }
             converge(&mut account, &topology, &mut numbers);
+        }
+    }
+
+    #[test]
+    fn an_environment_is_started_and_stopped_by_one_plan_and_stays_so(
+        topology in topology(),
+        transitions in prop::collection::vec(prop::sample::select(Transition::ALL.to_vec()), 1..6),
+        drift in drift(),
+    ) {
+        let (mut account, mut numbers) = (account(), Numbers::default());
+        converge(&mut account, &topology, &mut numbers);
+        for environment in topology.environments.values() {
+            for to in &transitions {
+                let was_saved = EnvironmentParts::of(environment, &account, &by()).database.is_none();
+                let state = turn(&mut account, (&topology, environment), *to, &mut numbers);
+                let is_expected = match (to, state) {
+                    (Transition::Start, Some(EnvironmentState::Running)) => true,
+                    (Transition::Pause, Some(EnvironmentState::Stopped)) => !was_saved,
+                    (Transition::Pause, Some(EnvironmentState::StoppedAs(_))) => was_saved,
+                    (Transition::Snapshot, Some(EnvironmentState::StoppedAs(_))) => true,
+                    _ => false,
+                };
+                prop_assert!(is_expected, "{to:?} from {was_saved}");
+                is_left(&account, &topology);
+                let steps = network_difference(&account, &account, &by());
+                prop_assert!(steps.is_empty());
+            }
+        }
+        drift.into_iter().for_each(|drift| drift.happen(&mut account));
+        for environment in topology.environments.values() {
+            for to in &transitions {
+                turn(&mut account, (&topology, environment), *to, &mut numbers);
+                is_left(&account, &topology);
+            }
         }
     }
 

@@ -5,9 +5,12 @@
 mod change;
 mod cost;
 mod difference;
+mod followed;
 mod ids;
+mod needs;
 mod perform;
 mod phase;
+mod proposal;
 mod quota;
 mod why;
 
@@ -20,9 +23,12 @@ mod tests;
 
 pub use change::{Awaited, Change, Modified};
 pub use cost::{Cost, NatChoice, Prices, sum};
-pub use difference::{NetworkStep, network_difference};
+pub use difference::{NetworkStep, everything_out, network_difference};
+pub use followed::followed;
 pub use ids::Ids;
+pub use needs::needs;
 pub use perform::{Give, Refused, perform_change};
 pub use phase::Phase;
+pub use proposal::{Prepared, Proposal, Unprepared};
 pub use quota::{Exceeded, Quota, exceeded};
 pub use why::Why;

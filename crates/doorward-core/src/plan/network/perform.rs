@@ -4,6 +4,8 @@
 
 mod creates;
 mod deletes;
+mod environments;
+mod lifecycle;
 mod sets;
 
 use super::change::{Awaited, Change};
@@ -86,7 +88,10 @@ impl<G: Give> Performing<'_, G> {
     fn perform(&mut self, change: &Change) -> Result<(), Refused> {
         match change {
             Change::CreateVpc(vpc, parts) => self.create_vpc(vpc, parts),
-            Change::EnableDnsNames(vpc) => sets::there(&self.account.vpcs, vpc.id()).map(|_| ()),
+            Change::EnableDns(vpc, attribute) => {
+                sets::there_mut(&mut self.account.vpcs, vpc.id())?.dns.turn_on(*attribute);
+                Ok(())
+            }
             Change::EmptyDefaultGroup { group, rules, .. } => self.empty_default_group(group, rules),
             Change::CreateSubnet(subnet) => self.create_subnet(subnet),
             Change::CreateInternetGateway(gateway) => self.create_internet_gateway(gateway),
@@ -110,12 +115,35 @@ impl<G: Give> Performing<'_, G> {
                 Ok(perform(self.account, step, || self.give.rule())?)
             }
             Change::SetGroups { holder, groups } => self.set_groups(holder, groups),
+            Change::RunInstance(instance, interface) => self.run_instance(instance, interface),
+            Change::CreateDatabase(database) => self.create_database(database),
+            Change::ModifyDatabase { account_region, name, settings } => {
+                self.modify_database((account_region.clone(), name.id().clone()), &settings.1)
+            }
+            Change::StopInstance(id) => self.stop_instance(id.id()),
+            Change::StartInstance(id) => self.start_instance(id.id()),
+            Change::StopDatabase(account_region, name) => {
+                self.stop_database((account_region.clone(), name.id().clone()))
+            }
+            Change::StartDatabase(account_region, name) => {
+                self.start_database((account_region.clone(), name.id().clone()))
+            }
+            Change::RestoreDatabase { database, snapshot } => self.restore_database(database, snapshot),
+            Change::DeleteSnapshot { account_region, name, newer } => {
+                self.delete_snapshot(account_region, name.id(), newer)
+            }
+            Change::TerminateInstance(id) => self.terminate_instance(id.id()),
+            Change::DeleteDatabase { account_region, name, snapshot } => {
+                self.delete_database((account_region.clone(), name.id().clone()), snapshot)
+            }
             Change::Await(awaited) => self.wait(awaited),
             Change::DeleteEndpoint(id) => self.delete_endpoint(id.id()),
             Change::DeleteRoute(table, destination) => self.delete_route(table.id(), destination),
             Change::DeleteNatGateway(id) => self.delete_nat_gateway(id.id()),
             Change::ReleaseAddress(address) => self.release_address(*address.id()),
-            Change::DeleteSubnetGroup(place, name) => self.delete_subnet_group(place, name.id()),
+            Change::DeleteSubnetGroup(account_region, name) => {
+                self.delete_subnet_group(account_region, name.id())
+            }
             Change::DeleteSubnet(id) => self.delete_subnet(id.id()),
             Change::DeleteRouteTable(id) => self.delete_route_table(id.id()),
             Change::DeleteSecurityGroup(id) => self.delete_security_group(id.id()),
@@ -149,6 +177,21 @@ impl<G: Give> Performing<'_, G> {
                     return Err(Refused::State(id.into()));
                 }
                 self.account.endpoints.remove(id);
+            }
+            Awaited::InstanceRuns(id) => self.instance_runs(id)?,
+            Awaited::InstanceStopped(id) => self.instance_stopped(id)?,
+            Awaited::InstanceGone(id) => self.instance_gone(id)?,
+            Awaited::Database(account_region, name) => {
+                self.database_available((account_region.clone(), name.clone()))?
+            }
+            Awaited::DatabaseStopped(account_region, name) => {
+                self.database_stopped((account_region.clone(), name.clone()))?
+            }
+            Awaited::DatabaseGone(account_region, name) => {
+                self.database_gone((account_region.clone(), name.clone()))?
+            }
+            Awaited::Snapshot(account_region, name) => {
+                self.snapshot_available((account_region.clone(), name.clone()))?
             }
             // Interfaces of services have let go by now, or the deletion says who has not.
             Awaited::GroupUnused(_) => {}

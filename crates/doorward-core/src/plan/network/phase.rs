@@ -9,7 +9,6 @@ use crate::plan::Step;
 pub enum Phase {
     /// VPCs, and what AWS made with them.
     Vpc,
-    /// Subnets.
     Subnets,
     /// Internet gateways.
     Internet,
@@ -29,14 +28,21 @@ pub enum Phase {
     NatRoutes,
     /// Subnets get the tables that lead to NAT gateways.
     NatTables,
+    /// VPC endpoints that do not serve go, and their interfaces: a VPC has one endpoint with the private DNS name of a service,
+    /// and a route table one for a service.
+    EndpointsReplaced,
     /// VPC endpoints.
     Endpoints,
     /// DB subnet groups.
     SubnetGroups,
+    /// Instances and databases: they are created, started, stopped and changed.
+    Machines,
     /// Groups are attached, and detached in the same call.
     Holders,
     /// Rules that are removed: by now every replacement is in force.
     RulesGone,
+    /// Instances, databases and snapshots that go, and their interfaces.
+    MachinesGone,
     /// VPC endpoints that go, and their interfaces.
     EndpointsGone,
     /// Routes that go.
@@ -65,7 +71,7 @@ impl Phase {
     /// When a change is made; `by_nat` says of a table whether it leads to a NAT gateway in the end.
     pub(super) fn of(change: &Change, by_nat: impl Fn(&RouteTableId) -> bool) -> Self {
         match change {
-            Change::CreateVpc(..) | Change::EnableDnsNames(_) | Change::EmptyDefaultGroup { .. } => Self::Vpc,
+            Change::CreateVpc(..) | Change::EnableDns(..) | Change::EmptyDefaultGroup { .. } => Self::Vpc,
             Change::CreateSubnet(_) => Self::Subnets,
             Change::CreateInternetGateway(_) | Change::AttachInternetGateway(..) => Self::Internet,
             Change::CreateSecurityGroup(_) | Change::RevokeDefaultEgress(_) => Self::Groups,
@@ -82,12 +88,30 @@ impl Phase {
             Change::CreateNatGateway(_) => Self::Nat,
             Change::CreateEndpoint(_) | Change::ModifyEndpoint(_) => Self::Endpoints,
             Change::CreateSubnetGroup(_) | Change::ModifySubnetGroup(..) => Self::SubnetGroups,
+            Change::RunInstance(..)
+            | Change::CreateDatabase(_)
+            | Change::ModifyDatabase { .. }
+            | Change::StopInstance(_)
+            | Change::StartInstance(_)
+            | Change::StopDatabase(..)
+            | Change::StartDatabase(..)
+            | Change::RestoreDatabase { .. } => Self::Machines,
+            Change::TerminateInstance(_) | Change::DeleteDatabase { .. } | Change::DeleteSnapshot { .. } => {
+                Self::MachinesGone
+            }
             Change::SetGroups { .. } => Self::Holders,
             Change::Await(awaited) => match awaited {
                 Awaited::NatGateway(_) => Self::NatAwaited,
                 Awaited::NatGatewayGone(_) => Self::NatGoneAwaited,
                 Awaited::Endpoint(_) => Self::Endpoints,
                 Awaited::EndpointGone(_) => Self::EndpointsGone,
+                Awaited::InstanceRuns(_)
+                | Awaited::InstanceStopped(_)
+                | Awaited::Database(..)
+                | Awaited::DatabaseStopped(..) => Self::Machines,
+                Awaited::InstanceGone(_) | Awaited::DatabaseGone(..) | Awaited::Snapshot(..) => {
+                    Self::MachinesGone
+                }
                 Awaited::GroupUnused(_) => Self::GroupsGone,
             },
             Change::DeleteEndpoint(_) => Self::EndpointsGone,

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::inventory::{
-    Direction, EndpointKind, Inventory, NatAvailability, NatGateway, Place, ResourceRef, SecurityGroupId,
-    VpcId,
+    AccountRegion, Direction, EndpointKind, Inventory, NatAvailability, NatGateway, ResourceRef,
+    SecurityGroupId, VpcId,
 };
 use crate::net::Family;
 use crate::topology::Holder;
 
 /// A quota of AWS that networks and roles count against.
 ///
-/// Sources: VPC user guide, "Amazon VPC quotas"; EC2 user guide, "Elastic IP address quota". The codes are those of Service
-/// Quotas, by which the applied value is asked for; none where AWS derives the quota from another one.
+/// Sources: VPC user guide, "Amazon VPC quotas"; EC2 user guide, "Elastic IP address quota"; RDS user guide, "Quotas in
+/// Amazon RDS". The codes are those of Service Quotas, by which the applied value is asked for; none where AWS derives the
+/// quota from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quota {
     /// VPCs in a Region.
@@ -38,9 +39,39 @@ pub enum Quota {
     Rules,
     /// Security groups of an interface.
     GroupsPerInterface,
+    /// DB instances in a Region.
+    Databases,
+    /// Manual snapshots of DB instances in a Region.
+    DatabaseSnapshots,
 }
 
 impl Quota {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Vpcs,
+        Self::InternetGateways,
+        Self::Subnets,
+        Self::RouteTables,
+        Self::ElasticAddresses,
+        Self::NatGateways,
+        Self::GatewayEndpoints,
+        Self::InterfaceEndpoints,
+        Self::SecurityGroups,
+        Self::Rules,
+        Self::GroupsPerInterface,
+        Self::Databases,
+        Self::DatabaseSnapshots,
+    ];
+
+    /// The service of Service Quotas that has it.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::ElasticAddresses => "ec2",
+            Self::Databases | Self::DatabaseSnapshots => "rds",
+            _ => "vpc",
+        }
+    }
+
     /// What is counted, in AWS's words.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +86,8 @@ impl Quota {
             Self::SecurityGroups => "security groups per Region",
             Self::Rules => "inbound or outbound rules per security group",
             Self::GroupsPerInterface => "security groups per network interface",
+            Self::Databases => "DB instances per Region",
+            Self::DatabaseSnapshots => "manual DB instance snapshots per Region",
         }
     }
 
@@ -67,6 +100,8 @@ impl Quota {
             Self::NatGateways => "L-FE5A380F",
             Self::Rules => "L-0EA8095F",
             Self::GroupsPerInterface => "L-2AFB9258",
+            Self::Databases => "L-7B6409FD",
+            Self::DatabaseSnapshots => "L-272F1212",
             Self::InternetGateways
             | Self::RouteTables
             | Self::GatewayEndpoints
@@ -83,6 +118,8 @@ impl Quota {
             | Self::ElasticAddresses
             | Self::NatGateways
             | Self::GroupsPerInterface => 5,
+            Self::Databases => 40,
+            Self::DatabaseSnapshots => 100,
             Self::Subnets | Self::RouteTables => 200,
             Self::GatewayEndpoints => 20,
             Self::InterfaceEndpoints => 50,
@@ -95,7 +132,6 @@ impl Quota {
 /// A quota that would be exceeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exceeded {
-    /// Which.
     pub quota: Quota,
     /// Of what it is one, where not of the whole Region.
     pub of: Option<String>,
@@ -127,19 +163,20 @@ impl fmt::Display for Exceeded {
 /// What is counted: of which quota, and within what.
 type Counts = BTreeMap<(Quota, Option<String>), u32>;
 
-/// The quotas that `wanted` exceeds in a place and `actual` does not exceed as far. `known` has those of the account.
+/// The quotas that `wanted` exceeds in an account and Region and `actual` does not exceed as far. `known` has those of
+/// the account.
 pub fn exceeded(
     actual: &Inventory,
     wanted: &Inventory,
-    place: &Place,
+    account_region: &AccountRegion,
     known: &BTreeMap<Quota, u32>,
 ) -> Vec<Exceeded> {
-    let before = counts(actual, place);
-    counts(wanted, place)
+    let before = counts(actual, account_region);
+    counts(wanted, account_region)
         .into_iter()
         .filter_map(|((quota, of), would)| {
             let own = match quota {
-                Quota::Rules => wanted.rules_per_group.get(place).or(known.get(&quota)),
+                Quota::Rules => wanted.rules_per_group.get(account_region).or(known.get(&quota)),
                 _ => known.get(&quota),
             };
             let limit = own.copied().unwrap_or(quota.default_value());
@@ -150,13 +187,17 @@ pub fn exceeded(
         .collect()
 }
 
-fn counts(inventory: &Inventory, place: &Place) -> Counts {
+fn counts(inventory: &Inventory, account_region: &AccountRegion) -> Counts {
     let mut counts = Counts::new();
     let mut count = |quota: Quota, of: Option<String>, number: u32| {
         *counts.entry((quota, of)).or_default() += number;
     };
-    let vpcs: BTreeSet<&VpcId> =
-        inventory.vpcs.values().filter(|vpc| vpc.place == *place).map(|vpc| &vpc.id).collect();
+    let vpcs: BTreeSet<&VpcId> = inventory
+        .vpcs
+        .values()
+        .filter(|vpc| vpc.account_region == *account_region)
+        .map(|vpc| &vpc.id)
+        .collect();
     let named = |vpc: &VpcId| Some(vpc.to_string());
     vpcs.iter().for_each(|_| count(Quota::Vpcs, None, 1));
     for gateway in inventory.internet_gateways.values() {
@@ -169,8 +210,7 @@ fn counts(inventory: &Inventory, place: &Place) -> Counts {
     let tables = inventory.route_tables.values().filter(|it| vpcs.contains(&it.vpc));
     tables.for_each(|it| count(Quota::RouteTables, named(&it.vpc), 1));
     inventory.elastic_addresses.keys().for_each(|_| count(Quota::ElasticAddresses, None, 1));
-    for gateway in inventory.nat_gateways.values().filter(|it| vpcs.contains(&it.vpc) && it.state != "failed")
-    {
+    for gateway in inventory.nat_gateways.values().filter(|it| vpcs.contains(&it.vpc) && !it.has_failed()) {
         if let Some(zone) = zone(inventory, gateway) {
             count(Quota::NatGateways, Some(zone), 1);
         }
@@ -182,8 +222,13 @@ fn counts(inventory: &Inventory, place: &Place) -> Counts {
             EndpointKind::GatewayLoadBalancer | EndpointKind::Other(_) => {}
         }
     }
+    // Members of clusters count, too (RDS user guide, "Quotas in Amazon RDS").
+    let databases = inventory.databases.values().filter(|it| it.account_region == *account_region);
+    databases.for_each(|_| count(Quota::Databases, None, 1));
+    let snapshots = inventory.database_snapshots.values().filter(|it| it.account_region == *account_region);
+    snapshots.for_each(|_| count(Quota::DatabaseSnapshots, None, 1));
     let weights = &inventory.prefix_list_weights;
-    for group in inventory.groups.values().filter(|it| it.place == *place) {
+    for group in inventory.groups.values().filter(|it| it.account_region == *account_region) {
         count(Quota::SecurityGroups, None, 1);
         for (direction, word) in [(Direction::In, "inbound"), (Direction::Out, "outbound")] {
             for family in [Family::V4, Family::V6] {
@@ -213,7 +258,7 @@ fn zone(inventory: &Inventory, gateway: &NatGateway) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::network::testing::{account, place, site};
+    use crate::plan::network::testing::{account, account_region, site};
     use crate::topology::layout;
 
     /// The quotas that a declaration exceeds, in words.
@@ -225,7 +270,7 @@ mod tests {
         let wanted = layout(&policy.topology, &account, &site(4)).expect("a layout").wanted;
         let known = known.iter().copied().collect();
         let told: Vec<String> =
-            exceeded(&account, &wanted, &place(), &known).iter().map(ToString::to_string).collect();
+            exceeded(&account, &wanted, &account_region(), &known).iter().map(ToString::to_string).collect();
         assert_eq!(told, expected, "{text}");
     }
 

@@ -23,8 +23,8 @@ pub(crate) fn id<I: AnsweredId>(text: &str) -> I {
     I::answered(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(crate) fn place() -> Place {
-    Place { profile: None, region: Some("eu-west-1".into()), account: None }
+pub(crate) fn account_region() -> AccountRegion {
+    AccountRegion { profile: None, region: Some("eu-west-1".into()), account: None }
 }
 
 pub(crate) fn cidr(text: &str) -> Cidr {
@@ -37,7 +37,13 @@ pub(crate) fn zone(number: usize) -> ZoneId {
 
 pub(crate) fn site(zones: usize) -> Site {
     let zones = (1..=zones).map(|number| (zone(number), format!("eu-west-1{number}"))).collect();
-    Site { place: place(), by: by(), zones: Some(zones) }
+    Site {
+        account_region: account_region(),
+        by: by(),
+        zones: Some(zones),
+        has_all_zones: true,
+        images: BTreeMap::new(),
+    }
 }
 
 /// Gives ids as AWS does.
@@ -114,7 +120,7 @@ pub(crate) fn account() -> Inventory {
     let mut account = Inventory::default();
     let vpc = Vpc {
         id: id("vpc-0d"),
-        place: place(),
+        account_region: account_region(),
         owner: None,
         cidrs: [cidr("172.31.0.0/16")].into(),
         default: true,
@@ -146,7 +152,7 @@ pub(crate) fn account() -> Inventory {
     }
     let group = SecurityGroup {
         id: id("sg-0web"),
-        place: place(),
+        account_region: account_region(),
         owner: None,
         vpc: Some(id("vpc-0d")),
         name: "web-servers".into(),
@@ -161,10 +167,13 @@ pub(crate) fn account() -> Inventory {
         let interface = interface(eni, subnet, "vpc-0d", group, Some(instance));
         let it = Instance {
             id: id(instance),
-            place: place(),
+            account_region: account_region(),
             state: "running".into(),
             interfaces: [interface.id.clone()].into(),
             platform: None,
+            image: None,
+            size: None,
+            profile: None,
             tags: [("service".to_owned(), instance.to_owned())].into(),
         };
         account.interfaces.insert(interface.id.clone(), interface);
@@ -173,7 +182,7 @@ pub(crate) fn account() -> Inventory {
     let database = Database {
         name: "orders".into(),
         arn: None,
-        place: place(),
+        account_region: account_region(),
         engine: "postgres".into(),
         status: "available".into(),
         vpc: Some(id("vpc-0d")),
@@ -184,12 +193,13 @@ pub(crate) fn account() -> Inventory {
         host: None,
         port: Some(5432),
         cluster: None,
+        settings: Default::default(),
         tags: Tags::new(),
     };
-    account.databases.insert((place(), "orders".into()), database);
+    account.databases.insert((account_region(), "orders".into()), database);
     let list = PrefixList {
         id: id("pl-0s3"),
-        place: place(),
+        account_region: account_region(),
         name: "com.amazonaws.eu-west-1.s3".into(),
         entries: None,
         max_entries: None,
@@ -212,7 +222,7 @@ fn network(name: &'static str) -> impl Strategy<Value = Network> {
     (zones(), prop::sample::select(Nat::ALL.to_vec()), endpoints).prop_map(move |(zones, nat, endpoints)| {
         Network {
             name: name.parse().expect("a name"),
-            at: place(),
+            at: account_region(),
             vpc: match name {
                 "main" => VpcChoice::Made(cidr("10.0.0.0/16")),
                 "side" => VpcChoice::Made(cidr("10.1.0.0/18")),
@@ -231,23 +241,54 @@ fn flows() -> impl Strategy<Value = BTreeSet<Flow>> {
         .prop_map(|flows| flows.iter().map(|flow| flow.parse().expect("a flow")).collect())
 }
 
+fn environment() -> impl Strategy<Value = Environment> {
+    let sizes = prop::sample::select(vec!["t4g.small", "t4g.medium"]);
+    let classes = prop::sample::select(vec!["db.t4g.micro", "db.t4g.small"]);
+    (sizes, classes, 20..40_u32, any::<bool>()).prop_map(|(instance, class, storage, pinned)| Environment {
+        name: "dev".parse().expect("a name"),
+        network: "main".parse().expect("a name"),
+        kind: Kind::Dev,
+        image: if pinned { Image::Id(id("ami-0a")) } else { Image::Parameter(Environment::IMAGE.into()) },
+        instance: instance.parse().expect("a type"),
+        profile: None,
+        engine: Engine::Postgres,
+        version: "17".into(),
+        class: class.parse().expect("a class"),
+        storage,
+        snapshots: 1 + storage % 3,
+    })
+}
+
+/// Whether a network has private subnets in two zones, which a database needs.
+fn has_two_zones(network: &Network) -> bool {
+    match &network.zones {
+        Zones::Count(count) => *count > 1,
+        Zones::These(zones) => zones.len() > 1,
+    }
+}
+
 const ROLES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// A role in the first or the last network, with the numbers of those that it admits, what it reaches and where it is.
 type Drawn = (bool, Vec<(usize, BTreeSet<Flow>)>, Option<BTreeSet<Flow>>, Vec<Carrier>);
 
 fn role() -> impl Strategy<Value = Drawn> {
+    let part = |name: &str, part| Carrier::Environment(name.parse().expect("a name"), part);
     let carriers = vec![
         Carrier::Instance(id("i-0a")),
         Carrier::Tag("service".into(), "i-0b".into()),
         Carrier::Database("orders".into()),
         Carrier::Function("missing".into()),
+        part("main", EnvironmentPart::Instance),
+        part("main", EnvironmentPart::Database),
+        part("old", EnvironmentPart::Instance),
+        part("old", EnvironmentPart::Database),
     ];
     (
         any::<bool>(),
         prop::collection::vec((0..6_usize, flows()), 0..4),
         prop::option::of(flows()),
-        prop::sample::subsequence(carriers, 0..=4),
+        prop::sample::subsequence(carriers, 0..=8),
     )
 }
 
@@ -259,9 +300,19 @@ pub(crate) fn topology() -> impl Strategy<Value = Topology> {
         prop::option::weighted(0.6, network("old")),
     );
     let roles = prop::collection::vec(prop::option::of(role()), ROLES.len());
-    (networks, roles).prop_map(|((main, side, old), roles)| {
+    let environments = (prop::option::weighted(0.6, environment()), any::<prop::sample::Index>());
+    (networks, roles, environments).prop_map(|((main, side, old), roles, (environment, home_of_it))| {
         let networks: BTreeMap<NetworkName, Network> =
             [main, side, old].into_iter().flatten().map(|it| (it.name.clone(), it)).collect();
+        let able: Vec<NetworkName> =
+            networks.values().filter(|it| has_two_zones(it)).map(|it| it.name.clone()).collect();
+        let environments = environment.into_iter().filter(|_| !able.is_empty()).map(|environment| {
+            let network = able[home_of_it.index(able.len())].clone();
+            // Its database would be in the way of the same one in another network.
+            let name: EnvironmentName = network.as_str().parse().expect("a name");
+            (name.clone(), Environment { name, network, ..environment })
+        });
+        let environments: BTreeMap<EnvironmentName, Environment> = environments.collect();
         let name = |number: usize| -> RoleName { ROLES[number].parse().expect("a role") };
         let homes: Vec<NetworkName> = networks.keys().cloned().collect();
         let home = |first: bool| if first { homes.first() } else { homes.last() };
@@ -283,17 +334,30 @@ pub(crate) fn topology() -> impl Strategy<Value = Topology> {
                 Some((source, flows.clone()))
             });
             let role = Role {
+                group: None,
                 name: name(number),
                 network: network.clone(),
                 admits: admits.collect(),
                 reaches: reaches.iter().map(|flows| (Outside::Internet, flows.clone())).collect(),
-                on: on.iter().cloned().collect(),
+                on: on.iter().filter(|it| fits(it, &network, &environments)).cloned().collect(),
             };
             Some((role.name.clone(), role))
         });
         let roles = roles.collect();
-        Topology { networks, roles }
+        Topology { networks, roles, environments }
     })
+}
+
+/// Whether a role of a network may be on something: an environment has the roles of its own network.
+fn fits(
+    carrier: &Carrier,
+    network: &NetworkName,
+    environments: &BTreeMap<EnvironmentName, Environment>,
+) -> bool {
+    match carrier {
+        Carrier::Environment(name, _) => environments.get(name).is_some_and(|it| it.network == *network),
+        _ => true,
+    }
 }
 
 /// What is not ours, of which nothing may change: without our groups where they are attached, without our subnets where AWS
@@ -322,6 +386,12 @@ pub(crate) fn foreign(account: &Inventory) -> Inventory {
     account.endpoints.retain(|_, it| it.owned(&by).is_none());
     account.groups.retain(|_, it| it.owned(&by).is_none() && !it.vpc.as_ref().is_some_and(in_ours));
     account.database_subnet_groups.retain(|_, it| it.owned(&by).is_none());
+    let instances: BTreeSet<InstanceId> =
+        account.instances.values().filter(|it| it.owned(&by).is_some()).map(|it| it.id.clone()).collect();
+    account.interfaces.retain(|_, it| !it.instance.as_ref().is_some_and(|it| instances.contains(it)));
+    account.instances.retain(|_, it| it.owned(&by).is_none());
+    account.databases.retain(|_, it| it.owned(&by).is_none());
+    account.database_snapshots.retain(|_, it| it.owned(&by).is_none());
     account.network_acls.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));
     account.route_tables.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));
     account.interfaces.values_mut().for_each(|it| it.groups.retain(|it| !groups.contains(it)));

@@ -1,6 +1,6 @@
 //! Whole plans, as they read.
 
-use super::testing::{AsPlanned, account, by, id, interface, place, site};
+use super::testing::{AsPlanned, account, account_region, by, id, interface, site};
 use super::*;
 use crate::inventory::{Instance, InterfaceAddress, Inventory, Tags};
 use crate::net::Flow;
@@ -145,10 +145,13 @@ fn roles_reach_what_admits_them_and_nothing_else() {
         it.addresses = vec![InterfaceAddress { address, public: public.map(Into::into) }];
         let machine = Instance {
             id: id(instance),
-            place: place(),
+            account_region: account_region(),
             state: "running".into(),
             interfaces: [it.id.clone()].into(),
             platform: None,
+            image: None,
+            size: None,
+            profile: None,
             tags: Tags::new(),
         };
         before.interfaces.insert(it.id.clone(), it);

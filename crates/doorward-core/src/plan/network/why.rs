@@ -33,6 +33,7 @@ impl Why {
 fn table(purpose: &Purpose) -> String {
     match &purpose.part {
         Part::Role(role) => format!("[role.{role}]"),
+        Part::Environment(environment, _) => format!("[environment.{environment}]"),
         _ => format!("[network.{}]", purpose.network),
     }
 }

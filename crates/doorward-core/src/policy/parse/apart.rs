@@ -157,34 +157,8 @@ fn direct(firewalls: &[FirewallAt], from: &Target, to: &Target) -> Option<Shared
 
 /// Where one is a network that the other lies in, whatever the transports and the firewall of the other.
 fn within(from: &Target, to: &Target) -> Option<Shared> {
-    let Address::Network(networks) = &from.address else { return None };
-    // WireGuard is not carried yet, and nothing else leads into a whole network.
-    if !from.transports.contains(&Transport::Ssh) {
-        return None;
-    }
+    let network = from.network_with(to)?;
     let both = from.ports.iter().find(|one| to.ports.iter().any(|other| one.meets(*other)))?;
-    let network = match &to.address {
-        Address::Network(others) => networks
-            .iter()
-            .find(|one| others.iter().any(|other| one.covers(*other) || other.covers(**one)))?
-            .to_string(),
-        Address::Host(host) => match to.address.ip() {
-            Some(address) => networks.iter().find(|network| network.contains(address))?.to_string(),
-            // Where the name leads is known only where it is resolved, which for these names is in the network.
-            None => {
-                let names = from.names.as_ref()?;
-                let has = |below: &&String| {
-                    host.strip_suffix(below.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-                };
-                names.below.iter().find(has)?.clone()
-            }
-        },
-        // What they resolve to is not in the policy.
-        Address::Rds(_) | Address::Proxy(_) | Address::Cache(_) | Address::Instance(_) | Address::Tag(..) => {
-            return None;
-        }
-    };
     Some(Shared {
         place: format!("the network of `[target.{}]` (`{network}`, `{both}`)", from.name),
         chosen: false,

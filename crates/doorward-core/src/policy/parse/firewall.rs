@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::walk::{Section, Span, Walk, and};
 use super::{id, settings};
-use crate::inventory::{Place, SecurityGroupId, VpcId};
+use crate::inventory::{AccountRegion, SecurityGroupId, VpcId};
 use crate::net::{Cidr, Special, special_within};
 use crate::policy::{Enforcement, Firewall, FirewallName};
 
@@ -38,7 +38,7 @@ pub(super) fn read<'t>(
     walk: &mut Walk<'t>,
     name: &FirewallName,
     section: &Section<'t, '_>,
-    aws: &Place,
+    aws: &AccountRegion,
     special_networks: &[Cidr],
 ) -> Option<FirewallAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
@@ -58,7 +58,11 @@ pub(super) fn keys() -> Vec<&'static str> {
     KEYS.into_iter().chain(["iptables", "pf"]).collect()
 }
 
-fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Option<(Enforcement, Span)> {
+fn kind<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    aws: &AccountRegion,
+) -> Option<(Enforcement, Span)> {
     for key in ["iptables", "pf"] {
         if section.get(key).is_some() {
             let what = format!("`{key}` is not supported in this version");
@@ -99,8 +103,12 @@ fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Opti
     kind.map(|kind| (kind, at))
 }
 
-fn security_group<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Option<Enforcement> {
-    let at = settings::place(walk, section, aws.clone());
+fn security_group<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    aws: &AccountRegion,
+) -> Option<Enforcement> {
+    let at = settings::account_region(walk, section, aws.clone());
     let vpc = section.parsed::<VpcId>(walk, "vpc", "vpc = \"vpc-0a1b2c3d4e5f60718\"");
     id::is_whole(walk, section, "vpc", "vpc-");
     let like = "security-group = \"sg-0a1b2c3d4e5f60718\"";

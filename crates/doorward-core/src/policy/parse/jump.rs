@@ -2,14 +2,14 @@
 
 use super::walk::{Section, Walk, and};
 use super::{id, settings};
-use crate::inventory::{ConnectEndpointId, Place};
+use crate::inventory::{AccountRegion, ConnectEndpointId};
 use crate::policy::mistake::did_you_mean;
 use crate::policy::{Address, Documents, Hop, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 
 const JUMP_HOST: &str = "jump-host = \"tag:Name=jump\"";
 
 /// `[ssm]`
-pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) -> Option<Ssm> {
+pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &AccountRegion) -> Option<Ssm> {
     let keys = ["jump-host", "documents", "role", "sessions", "shared", "region", "profile"];
     let section = walk.section("`[ssm]`", root.key_at("ssm"), root.get("ssm")?, &keys)?;
     let jump_host = jump_host(walk, &section);
@@ -35,12 +35,12 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
         }
         sessions
     });
-    let at = settings::place(walk, &section, aws.clone());
+    let at = settings::account_region(walk, &section, aws.clone());
     Some(Ssm { jump_host: jump_host?, at, documents, role, sessions: sessions.unwrap_or(Ssm::SESSIONS) })
 }
 
 /// `[ssh]`
-pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) -> Option<Ssh> {
+pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &AccountRegion) -> Option<Ssh> {
     let keys = [
         "jump-host",
         "user",
@@ -72,7 +72,7 @@ pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     id::is_whole(walk, &section, "endpoint", "eice-");
     let key = key(walk, &section);
     let then = section.parsed::<Hop>(walk, "then", "then = \"admin@10.0.3.7\"");
-    let at = settings::place(walk, &section, aws.clone());
+    let at = settings::account_region(walk, &section, aws.clone());
     let jump_host = jump_host?;
     reachable(walk, &section, &jump_host, over);
     let key = match key {

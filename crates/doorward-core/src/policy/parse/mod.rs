@@ -3,12 +3,15 @@
 mod across;
 mod apart;
 mod carried;
+mod destination;
+mod environment;
 mod files;
 mod firewall;
 mod id;
+mod intent;
 mod jump;
 mod network;
-mod place;
+mod prices;
 mod proxies;
 mod regions;
 mod relayed;
@@ -90,9 +93,7 @@ pub struct FilesAt {
 /// A group that a policy names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupAt {
-    /// Which.
     pub group: Group,
-    /// Where.
     pub at: Spot,
     /// What it lets its members do.
     pub lets: String,
@@ -170,7 +171,7 @@ fn names(people: &BTreeSet<Person>) -> String {
     if more > 0 { format!("{} and {more} more", told.join(", ")) } else { told.join(", ") }
 }
 
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 17] = [
     "people",
     "aws",
     "server",
@@ -184,6 +185,10 @@ const SECTIONS: [&str; 13] = [
     "target",
     "network",
     "role",
+    "environment",
+    "never",
+    "always",
+    "prices",
 ];
 
 fn document_of<'t>(
@@ -203,6 +208,8 @@ fn document_of<'t>(
     let ssh = jump::ssh(walk, &root, &aws);
     let inventory = settings::inventory(walk, &root);
     let topology = topology::read(walk, &root, &aws);
+    let intents = intent::read(walk, &root);
+    let prices = prices::read(walk, &root);
 
     let named = tables(walk, &root, "firewall");
     let mut firewalls = Vec::new();
@@ -242,6 +249,8 @@ fn document_of<'t>(
         ssm,
         ssh,
         topology,
+        prices,
+        intents,
         inventory: inventory.as_ref().map(|at| at.folder.clone()),
         firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets
@@ -265,9 +274,10 @@ fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {
             format!("`{given}` is not in a table")
         };
         let hint = match did_you_mean(given, SECTIONS) {
-            Some(meant @ ("firewall" | "target" | "network" | "role")) => {
+            Some(meant @ ("firewall" | "target" | "network" | "role" | "environment")) => {
                 format!("did you mean `[{meant}.NAME]`?")
             }
+            Some(meant @ ("never" | "always")) => format!("did you mean `[[{meant}]]`?"),
             Some(meant) => format!("did you mean `[{meant}]`?"),
             None if table => format!("there are {}", walk::and(&SECTIONS)),
             None => "move it below its `[table]`".to_owned(),

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::walk::{Section, Span, Walk};
 use super::{id, settings};
-use crate::inventory::{Place, VpcId};
+use crate::inventory::{AccountRegion, VpcId};
 use crate::net::{Cidr, Family, Special, special_within};
 use crate::policy::did_you_mean;
 use crate::topology::SubnetKind;
@@ -27,9 +27,9 @@ pub(super) fn read<'t>(
     walk: &mut Walk<'t>,
     name: &NetworkName,
     section: &Section<'t, '_>,
-    aws: &Place,
+    aws: &AccountRegion,
 ) -> Option<NetworkAt> {
-    let at = settings::place(walk, section, aws.clone());
+    let at = settings::account_region(walk, section, aws.clone());
     if at.region.is_none() {
         let what = format!("{} needs `region`, because `[aws]` has none", section.name);
         walk.missing(&section.at, what, Some("add `region = \"eu-west-1\"`".into()));
@@ -37,8 +37,12 @@ pub(super) fn read<'t>(
     let subnet_bits = subnet_bits(walk, section);
     let vpc = vpc(walk, section);
     let zones = zones(walk, section);
-    let nat = nat(walk, section);
-    let endpoints = endpoints(walk, section);
+    let bare = zones.as_ref().is_some_and(Zones::is_empty);
+    if bare {
+        without_subnets(walk, section);
+    }
+    let nat = if bare { Some(Nat::None) } else { nat(walk, section) };
+    let endpoints = if bare { BTreeSet::new() } else { endpoints(walk, section) };
     let network = Network {
         name: name.clone(),
         at,
@@ -68,6 +72,26 @@ fn vpc<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<VpcChoice> 
     }
     let vpc = section.parsed::<VpcId>(walk, "vpc", "vpc = \"default\"")?;
     id::is_whole(walk, section, "vpc", "vpc-").then_some(VpcChoice::Existing(vpc))
+}
+
+/// A network without subnets of its own has only roles: nothing of it could reach the internet, or an endpoint.
+fn without_subnets<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) {
+    for (key, none) in [("nat", "nat = \"none\""), ("endpoints", "endpoints = []"), ("subnets", "")] {
+        let Some(value) = section.get(key) else { continue };
+        let is_none = match value.get_ref() {
+            DeValue::String(text) => key == "nat" && text == Nat::None.word(),
+            DeValue::Array(array) => array.is_empty(),
+            _ => false,
+        };
+        if !is_none {
+            let what = format!("`zones` is empty, so the network has no subnets that `{key}` is for");
+            let hint = match none {
+                "" => format!("remove `{key}`"),
+                none => format!("write `{none}`, or the zones of its subnets"),
+            };
+            walk.error(&section.value_at(key), what, Some(hint));
+        }
+    }
 }
 
 /// The prefix of a VPC: /16 to /28 of IPv4 (VPC user guide, "VPC CIDR blocks").
@@ -119,15 +143,16 @@ fn zones<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Zones> {
     let Some(value) = section.get("zones") else { return Some(Zones::Count(Network::ZONES)) };
     if let DeValue::Array(array) = value.get_ref() {
         let list = section.list::<ZoneId>(walk, "zones", "zones = [\"euw1-az1\", \"euw1-az2\"]")?;
-        if array.is_empty() {
+        if array.is_empty() && section.get("vpc").is_none() {
             walk.error(
                 &value.span(),
                 "`zones` is empty, so the network has no subnet",
-                Some(format!("write `{LIKE}`")),
+                Some(format!("write `{LIKE}`, or name a VPC that exists")),
             );
+            return None;
         }
         // What is not a zone was reported; without it the network is another.
-        let whole = list.len() == array.len() && !list.is_empty();
+        let whole = list.len() == array.len();
         return whole.then(|| Zones::These(list.into_iter().map(|(zone, _)| zone).collect()));
     }
     let count = section.number(walk, "zones", LIKE)?;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::net::Cidr;
+use crate::net::{Cidr, Flow};
 use crate::policy::{FirewallName, Group, Policy, TargetName, Transport};
 
 /// What a policy names, mistakes or not. None of a list: it cannot be told what it says, and nothing is taken away.
@@ -16,12 +16,16 @@ pub struct Remains {
     targets: BTreeMap<TargetName, Ways>,
     firewalls: BTreeMap<FirewallName, Option<BTreeSet<Cidr>>>,
     operators: Option<BTreeSet<Group>>,
+    special_networks: Option<BTreeSet<Cidr>>,
+    proxies: Option<BTreeSet<Cidr>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Ways {
     groups: Option<BTreeSet<Group>>,
     approvers: Option<BTreeSet<Group>>,
+    transports: Option<BTreeSet<String>>,
+    ports: Option<BTreeSet<Flow>>,
 }
 
 type Table<'t> = DeTable<'t>;
@@ -40,7 +44,9 @@ impl Remains {
             };
             // A target without groups admits nobody, and that is a mistake and no removal.
             let groups = target.get("groups").and_then(|_| list(target, "groups"));
-            remains.targets.insert(name, Ways { groups, approvers });
+            let transports = target.get("transports").and_then(|_| whole_list(target, "transports"));
+            let ports = target.get("ports").and_then(|_| whole_list(target, "ports"));
+            remains.targets.insert(name, Ways { groups, approvers, transports, ports });
         }
         for (name, firewall) in tables(document, "firewall")? {
             remains.firewalls.insert(name, list(firewall, "static"));
@@ -49,6 +55,12 @@ impl Remains {
             Some(DeValue::Table(people)) => list(people, "operators"),
             _ => None,
         };
+        if let Some(DeValue::Table(grants)) = document.get("grants").map(Spanned::get_ref) {
+            remains.special_networks = whole_list(grants, "special-networks");
+        }
+        if let Some(DeValue::Table(server)) = document.get("server").map(Spanned::get_ref) {
+            remains.proxies = whole_list(server, "proxies");
+        }
         Some(remains)
     }
 }
@@ -82,9 +94,18 @@ fn list<T: FromStr + Ord>(table: &Table<'_>, key: &str) -> Option<BTreeSet<T>> {
     }
 }
 
+/// A list of which everything can be understood; none of another.
+fn whole_list<T: FromStr + Ord>(table: &Table<'_>, key: &str) -> Option<BTreeSet<T>> {
+    let listed = match table.get(key).map(Spanned::get_ref) {
+        Some(DeValue::Array(array)) => array.len(),
+        _ => 0,
+    };
+    list(table, key).filter(|list| list.len() == listed)
+}
+
 impl Policy {
-    /// The policy without the targets, groups, operators, approvers, firewalls and static addresses that are no longer
-    /// named. Nothing is added: what is new waits until the mistake is mended.
+    /// The policy without the targets, groups, operators, approvers, firewalls, static addresses, transports, ports,
+    /// special networks and proxies that are no longer named. Nothing is added: what is new waits until the mistake is mended.
     pub fn narrowed(mut self, to: &Remains) -> Self {
         let keep = |groups: &mut BTreeSet<Group>, to: Option<&BTreeSet<Group>>| {
             if let Some(to) = to {
@@ -92,6 +113,12 @@ impl Policy {
             }
         };
         keep(&mut self.people.operators, to.operators.as_ref());
+        if let Some(networks) = &to.special_networks {
+            self.grants.special_networks.retain(|network| networks.contains(network));
+        }
+        if let Some(proxies) = &to.proxies {
+            self.server.proxies.retain(|proxy| proxies.contains(proxy));
+        }
         self.targets.retain(|name, _| to.targets.contains_key(name));
         self.firewalls.retain(|name, _| to.firewalls.contains_key(name));
         for (name, firewall) in &mut self.firewalls {
@@ -102,6 +129,12 @@ impl Policy {
         for (name, target) in &mut self.targets {
             let Some(ways) = to.targets.get(name) else { continue };
             keep(&mut target.groups, ways.groups.as_ref());
+            if let Some(transports) = &ways.transports {
+                target.transports.retain(|transport| transports.contains(&transport.to_string()));
+            }
+            if let Some(ports) = &ways.ports {
+                target.ports.retain(|port| ports.contains(port));
+            }
             if let Some(approval) = &mut target.approval {
                 keep(&mut approval.from, ways.approvers.as_ref());
             }
@@ -142,6 +175,46 @@ mod tests {
             policy.firewalls.values().map(|firewall| format!("{} {}", firewall.name, firewall.statics.len()));
         let told: Vec<String> = targets.chain(statics).collect();
         assert_eq!(format!("{}; {} operators", told.join("; "), policy.people.operators.len()), expected);
+    }
+
+    /// What target `t`, the special networks and the proxies of a good policy are once the file is `newer`.
+    fn ways(good: &str, newer: &str) -> String {
+        let reading = read(newer, "p");
+        assert!(reading.policy.is_none(), "{newer}");
+        let good = read(good, "p").policy.expect("a policy");
+        let policy = match &reading.remains {
+            Some(remains) => good.narrowed(remains),
+            None => good,
+        };
+        let target = &policy.targets[&"t".parse().expect("a name")];
+        let ports: Vec<String> = target.ports.iter().map(ToString::to_string).collect();
+        let transports: Vec<String> = target.transports.iter().map(ToString::to_string).collect();
+        let (networks, proxies) = (policy.grants.special_networks.len(), policy.server.proxies.len());
+        format!("{} {} {networks} {proxies}", ports.join(","), transports.join(","))
+    }
+
+    #[test]
+    fn so_are_transports_ports_special_networks_and_proxies() {
+        let good = GOOD
+            .replace("ports = [\"tcp/1\"]", "ports = [\"tcp/1\", \"tcp/3\"]")
+            .replace("\"devs\"]\ntransports = [\"direct\"]", "\"devs\"]\ntransports = [\"direct\", \"ssm\"]")
+            + "[ssm]\njump-host = \"tag:Name=jump\"\n[aws]\nregion = \"eu-west-1\"\n\
+               [grants]\nspecial-networks = [\"10.0.0.0/8\", \"192.168.0.0/16\"]\n\
+               [server]\nproxies = [\"10.0.0.1\", \"10.0.0.2\"]\n";
+        let newer = |from: &str, to: &str| {
+            assert!(good.contains(from), "{from}");
+            ways(&good, &good.replace("tcp/2", "tcp/x").replace(from, to))
+        };
+        let whole = "tcp/1,tcp/3 direct,ssm 2 2";
+        assert_eq!(newer("tcp/1", "tcp/1"), whole);
+        assert_eq!(newer(", \"tcp/3\"", ""), "tcp/1 direct,ssm 2 2");
+        assert_eq!(newer(", \"ssm\"", ""), "tcp/1,tcp/3 direct 2 2");
+        assert_eq!(newer(", \"192.168.0.0/16\"", ""), "tcp/1,tcp/3 direct,ssm 1 2");
+        assert_eq!(newer("\"10.0.0.1\", ", ""), "tcp/1,tcp/3 direct,ssm 2 1");
+        // What cannot be read takes nothing away, and what is new waits.
+        assert_eq!(newer("\"tcp/3\"", "\"tcp/y\""), whole);
+        assert_eq!(newer("\"10.0.0.1\"", "\"somewhere\""), whole);
+        assert_eq!(newer("\"ssm\"]", "\"ssm\", \"ssh\"]"), whole);
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::str::FromStr;
 use toml::de::DeValue;
 
 use super::walk::{Section, Span, Walk, and};
+use super::{environment, id};
+use crate::inventory::SecurityGroupId;
 use crate::net::Flow;
 use crate::policy::{Address, did_you_mean};
 use crate::topology::{Carrier, NetworkName, Outside, Role, RoleName, Source};
 
-pub(super) const KEYS: [&str; 4] = ["network", "admits", "reaches", "on"];
+pub(super) const KEYS: [&str; 5] = ["network", "group", "admits", "reaches", "on"];
 
 /// A role, and where its parts stand.
 pub(super) struct RoleAt {
@@ -30,11 +32,20 @@ pub(super) fn read<'t>(
     let admits = flows::<SourceText>(walk, section, "admits", "admits = { db_connect = [\"tcp/5432\"] }");
     let reaches = flows::<OutsideText>(walk, section, "reaches", "reaches = { internet = [\"tcp/443\"] }");
     let on = section.list::<CarrierText>(walk, "on", "on = [\"rds:orders-prod\"]").unwrap_or_default();
+    let group = match section.get("group") {
+        None => None,
+        Some(_) => {
+            let group =
+                section.parsed::<SecurityGroupId>(walk, "group", "group = \"sg-0a1b2c3d4e5f60718\"")?;
+            Some(id::is_whole(walk, section, "group", "sg-").then_some(group)?)
+        }
+    };
     let network = network(walk, section, networks)?;
     let sources = admits.iter().map(|(SourceText(source), _, at)| (source.clone(), at.clone())).collect();
     let role = Role {
         name: name.clone(),
         network,
+        group,
         admits: admits.into_iter().map(|(SourceText(source), flows, _)| (source, flows)).collect(),
         reaches: reaches.into_iter().map(|(OutsideText(outside), flows, _)| (outside, flows)).collect(),
         on: on.into_iter().map(|(CarrierText(carrier), _)| carrier).collect(),
@@ -42,8 +53,8 @@ pub(super) fn read<'t>(
     Some(RoleAt { role, name_at: section.at.clone(), sources })
 }
 
-/// The network of a role: the only one, if the role names none.
-fn network<'t>(
+/// The network of a role or an environment: the only one, if none is named.
+pub(super) fn network<'t>(
     walk: &mut Walk<'t>,
     section: &Section<'t, '_>,
     networks: &BTreeSet<NetworkName>,
@@ -114,7 +125,15 @@ fn flows<'t, K: FromStr<Err: Display> + Ord>(
 
 /// What several roles may not be together: each that is admitted exists, in the same network.
 pub(super) fn together(walk: &mut Walk<'_>, roles: &[RoleAt], named: &BTreeSet<RoleName>) {
-    for at in roles {
+    for (number, at) in roles.iter().enumerate() {
+        let twin = roles
+            .iter()
+            .take(number)
+            .find(|other| other.role.group.is_some() && other.role.group == at.role.group);
+        if let Some(twin) = twin {
+            let what = format!("`{}` and `{}` are the same security group", twin.role.name, at.role.name);
+            walk.error(&at.name_at, what, Some("declare it once".into()));
+        }
         for (source, span) in &at.sources {
             let Source::Role(name) = source else { continue };
             if !named.contains(name) {
@@ -163,9 +182,6 @@ impl FromStr for OutsideText {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
-            Ok(Outside::Cidr(cidr)) if cidr.is_everyone() => {
-                Err(format!("`{cidr}` is everybody; write `internet`, which is that in both families"))
-            }
             Ok(outside) => Ok(Self(outside)),
             Err(crate::net::NetError::NotACidr(_)) => Err(format!(
                 "`{text}` is neither a CIDR block nor `internet`; a role reaches the roles that admit it without listing them"
@@ -178,7 +194,7 @@ impl FromStr for OutsideText {
 #[derive(PartialEq)]
 struct CarrierText(Carrier);
 
-const KINDS: [&str; 7] = ["instance", "tag", "rds", "proxy", "cache", "service", "function"];
+const KINDS: [&str; 8] = ["instance", "tag", "rds", "proxy", "cache", "service", "function", "environment"];
 
 impl FromStr for CarrierText {
     type Err = String;
@@ -205,6 +221,9 @@ impl FromStr for CarrierText {
             (Some("function"), rest) if named(rest) => Ok(Self(Carrier::Function(rest.to_owned()))),
             (Some("function"), _) => {
                 Err(format!("`{text}` is not a Lambda function (like `function:report`)"))
+            }
+            (Some("environment"), rest) => {
+                environment::part(rest).map(|(name, part)| Self(Carrier::Environment(name, part)))
             }
             (Some("instance" | "tag" | "rds" | "proxy" | "cache"), _) => {
                 let address = text.parse::<Address>().map_err(|error| error.to_string())?;

@@ -1,11 +1,13 @@
 //! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[audit]`, `[grants]`, `[inventory]`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use toml::de::DeValue;
 
 use super::regions::REGIONS;
 use super::walk::{Section, Walk};
 use super::{FilesAt, FolderAt, GroupAt, proxies, url};
-use crate::inventory::Place;
+use crate::inventory::AccountRegion;
 use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::{Spot, did_you_mean};
 use crate::policy::{
@@ -77,16 +79,20 @@ fn path<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: &str, like: &st
 }
 
 /// `[aws]`: the profile and the Region of security groups that do not say their own.
-pub(super) fn aws<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Place {
-    let Some(value) = root.get("aws") else { return Place::default() };
+pub(super) fn aws<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> AccountRegion {
+    let Some(value) = root.get("aws") else { return AccountRegion::default() };
     let Some(section) = walk.section("`[aws]`", root.key_at("aws"), value, &["region", "profile"]) else {
-        return Place::default();
+        return AccountRegion::default();
     };
-    place(walk, &section, Place::default())
+    account_region(walk, &section, AccountRegion::default())
 }
 
 /// `region` and `profile` of a section, else what holds outside of it.
-pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside: Place) -> Place {
+pub(super) fn account_region<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    outside: AccountRegion,
+) -> AccountRegion {
     const LIKE: &str = "region = \"eu-west-1\"";
     let region = section.plain(walk, "region", LIKE).map(str::to_owned);
     if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
@@ -99,7 +105,7 @@ pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside:
         walk.warning(&section.value_at("region"), what, Some(meant.unwrap_or_else(new)));
     }
     let profile = section.plain(walk, "profile", "profile = \"prod\"").map(str::to_owned);
-    Place { profile: profile.or(outside.profile), region: region.or(outside.region), account: None }
+    AccountRegion { profile: profile.or(outside.profile), region: region.or(outside.region), account: None }
 }
 
 /// `eu-west-1`, `us-gov-east-1`, and what may come; not `eu-west-1a`, which is a zone.
@@ -166,11 +172,34 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
                 format!("`{scheme}://` is not a store"),
                 Some("write a path, which SQLite uses, or `postgres://…`".into()),
             ),
-            _ => server.store = store.to_owned(),
+            scheme => {
+                server.store = store.to_owned();
+                if scheme.is_some_and(|(_, rest)| !is_verified(rest)) {
+                    let what = "the connection to the store's database has no verified TLS, so a machine in between can read and alter it";
+                    let hint = "add `?sslmode=verify-full` to the URL (and `&sslrootcert=FILE` for an authority of your own)";
+                    walk.warning(&section.value_at("store"), what.to_owned(), Some(hint.to_owned()));
+                }
+            }
         }
     }
     in_clear(walk, &section, &server);
     server
+}
+
+/// Whether a connection to PostgreSQL stays on this machine or its server is verified, by what is behind the `://` of a URL.
+fn is_verified(rest: &str) -> bool {
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let host = place.split('/').next().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.split(']').next()).or(host.split(':').next());
+    let parameter = |name: &str| {
+        let mut all = parameters.split('&').filter_map(|one| one.split_once('='));
+        all.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let host = parameter("host").or(host).unwrap_or_default();
+    let is_socket = host.is_empty() || host.starts_with('/') || host.to_ascii_lowercase().starts_with("%2f");
+    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
+    is_socket || is_loopback || matches!(parameter("sslmode"), Some("verify-full" | "verify-ca"))
 }
 
 /// Passwords and tokens cross a network only under TLS, unless the operator says that they may cross it in clear.
@@ -179,7 +208,11 @@ fn in_clear<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, server: &Server)
         return;
     }
     let beyond = !server.listen.ip().to_canonical().is_loopback();
-    if beyond && server.tls.is_none() && section.get("tls").is_none() && section.get("proxies").is_none() {
+    let has_proxies = section.get("proxies").is_some_and(|proxies| match proxies.get_ref() {
+        DeValue::Array(proxies) => !proxies.is_empty(),
+        _ => true,
+    });
+    if beyond && server.tls.is_none() && section.get("tls").is_none() && !has_proxies {
         let at = if section.get("listen").is_some() { section.value_at("listen") } else { 0..0 };
         let what = format!("passwords would cross the network to {} in clear text", server.listen);
         let hint = "add `tls`, or name the proxy that has TLS in `proxies`; if you accept the risk: `insecure = true`";

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::across;
 use super::walk::{Section, Span, Walk, and};
-use super::{GroupAt, place, settings};
+use super::{GroupAt, destination, settings};
 use crate::net::Flow;
 use crate::policy::duration::duration;
 use crate::policy::mistake::did_you_mean;
@@ -57,15 +57,15 @@ pub(super) fn read<'t>(
     named: &mut Vec<GroupAt>,
 ) -> Option<TargetAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
-    let address = place::address(walk, section);
-    let names = place::names(walk, section);
+    let address = destination::address(walk, section);
+    let names = destination::names(walk, section);
     let ports = some_of::<Flow>(walk, section, "ports", "ports = [\"tcp/5432\"]");
     let groups = some_of::<Group>(walk, section, "groups", "groups = [\"dbs\"]");
     for (group, span) in groups.iter().flatten() {
         let at = walk.spot(span);
         named.push(GroupAt { group: group.clone(), at, lets: format!("open {}", section.name) });
     }
-    let transports = some_of::<Way>(walk, section, "transports", "transports = [\"direct\"]");
+    let transports = some_of::<ParsedTransport>(walk, section, "transports", "transports = [\"direct\"]");
     let firewall = section.parsed::<FirewallName>(walk, "firewall", "firewall = \"orders-clients\"");
     if let Some(firewall) = &firewall {
         across::firewall_is_there(walk, firewall, &section.value_at("firewall"), firewalls);
@@ -75,7 +75,7 @@ pub(super) fn read<'t>(
     let limit = settings::limit(walk, section, "limit", 1);
     let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);
     let shared = section.flag(walk, "shared").unwrap_or(false);
-    let ways_at = transports.as_ref()?.iter().map(|(way, at)| (way.0, at.clone())).collect();
+    let ways_at = transports.as_ref()?.iter().map(|(transport, at)| (transport.0, at.clone())).collect();
     let target = Target {
         name: name.clone(),
         about,
@@ -83,7 +83,7 @@ pub(super) fn read<'t>(
         names: names.ok()?,
         ports: set(ports?),
         groups: set(groups?),
-        transports: transports.iter().flatten().map(|(way, _)| way.0).collect(),
+        transports: transports.iter().flatten().map(|(transport, _)| transport.0).collect(),
         firewall,
         lasts: lasts?,
         approval,
@@ -127,18 +127,21 @@ fn some_of<'t, T: std::str::FromStr<Err: Display> + PartialEq>(
 
 /// A transport as a policy writes it.
 #[derive(Debug, PartialEq, Eq)]
-struct Way(Transport);
+struct ParsedTransport(Transport);
 
-impl std::str::FromStr for Way {
+impl std::str::FromStr for ParsedTransport {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         // Nobody is sent to what this version does not have.
-        let there = Transport::ALL.into_iter().filter(|way| way.is_carried()).map(|way| way.to_string());
+        let there = Transport::ALL
+            .into_iter()
+            .filter(|transport| transport.is_carried())
+            .map(|transport| transport.to_string());
         let there: Vec<String> = there.collect();
         let names: Vec<&str> = there.iter().map(String::as_str).collect();
-        if let Some(way) = Transport::ALL.into_iter().find(|way| way.to_string() == text) {
-            return Ok(Self(way));
+        if let Some(transport) = Transport::ALL.into_iter().find(|transport| transport.to_string() == text) {
+            return Ok(Self(transport));
         }
         Err(match did_you_mean(text, names.iter().copied()) {
             Some(meant) => format!("`{text}` is not a transport; did you mean `{meant}`?"),

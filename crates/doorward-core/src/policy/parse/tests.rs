@@ -7,6 +7,8 @@ use super::*;
 use crate::policy::{Address, Enforcement, Limits};
 
 mod carried;
+mod environments;
+mod intents;
 mod relays;
 mod topology;
 
@@ -251,7 +253,7 @@ fn unknown_keys() {
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `audit`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall`, `target`, `network` and `role`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `audit`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall`, `target`, `network`, `role`, `environment`, `never`, `always` and `prices`",
         ],
     );
     check(
@@ -353,6 +355,12 @@ fn values_that_cannot_be() {
     check_below(
         "[server]\ninsecure = \"yes\"\n",
         &["p:5:12: `insecure` must be true or false, and is a string"],
+    );
+    check_below(
+        "[server]\nlisten = \"0.0.0.0:8080\"\nproxies = []\n",
+        &[
+            "p:5:10: passwords would cross the network to 0.0.0.0:8080 in clear text\n  hint: add `tls`, or name the proxy that has TLS in `proxies`; if you accept the risk: `insecure = true`",
+        ],
     );
     check_below(
         "[server]\nproxies = []\nproxy-protocol = true\n",

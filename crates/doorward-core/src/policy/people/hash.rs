@@ -78,7 +78,6 @@ pub enum HashError {
     /// Known by its prefix, and not whole.
     #[error("this {kind} hash is damaged: {why}")]
     Damaged {
-        /// Which kind.
         kind: HashKind,
         /// What is wrong.
         why: &'static str,

@@ -24,7 +24,6 @@ pub(super) struct File<'b> {
 /// A line as Apache reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// Its text.
     pub(super) text: Vec<u8>,
     /// Where pieces of the text stand in the file: an index into the text, and the file's byte.
     pieces: Vec<(usize, usize)>,

@@ -123,12 +123,7 @@ fn appended(text: &str, line: &str, reads: impl Fn(&str) -> bool) -> String {
 pub enum EditError {
     /// It would make the line a comment, a quotation, or the beginning of a longer line.
     #[error("`{name}` {why}")]
-    Unwritable {
-        /// The name.
-        name: String,
-        /// Why not.
-        why: &'static str,
-    },
+    Unwritable { name: String, why: &'static str },
 }
 
 /// Whether Apache would read a name as it is written.

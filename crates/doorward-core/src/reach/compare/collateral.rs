@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::firewall::{Because, Mark};
 use crate::grant::Grant;
-use crate::inventory::{Inventory, NamedResource, StandingRule};
+use crate::inventory::{ExistingRule, Inventory, NamedResource};
 use crate::policy::{Address, Policy};
 use crate::reach::Reachability;
 use crate::reach::compare::change::{Change, Impossible, after};
@@ -37,7 +37,7 @@ pub fn with_grant(
         return Ok(None);
     }
     // Nothing is touched for this, so that a recorded account without tags is read by the marks alone.
-    let of_this = |standing: &StandingRule| match standing.description.parse::<Mark>() {
+    let of_this = |existing: &ExistingRule| match existing.description.parse::<Mark>() {
         Ok(mark) => matches!(mark.because, Because::Grant { id, .. } if id == *grant.id()),
         Err(_) => false,
     };
@@ -45,7 +45,7 @@ pub fn with_grant(
         if let Change::Rule { group, .. } = change
             && let Some(group) = inventory.groups.get_mut(group)
         {
-            group.rules.retain(|_, standing| !of_this(standing));
+            group.rules.retain(|_, existing| !of_this(existing));
         }
     }
     let with = after(&inventory, &changes)?;
@@ -63,15 +63,15 @@ pub fn collateral(opened: &Comparison, with: &Reachability, target: &Address) ->
         Selector::Internet | Selector::Address(_) | Selector::Cidr(_) | Selector::Host(_) => Vec::new(),
     });
     let mut found: BTreeMap<NamedResource, (Flows, Flows)> = BTreeMap::new();
-    for way in &opened.opened {
-        let End::Role(id) = &way.to else { continue };
+    for path in &opened.opened {
+        let End::Role(id) = &path.to else { continue };
         let Some(role) = with.roles().iter().find(|role| role.id == *id) else { continue };
         let is_target =
             |owner: &&NamedResource| targets.iter().any(|target| target.resource == owner.resource);
         for thing in role.owners.iter().filter(|owner| !is_target(owner)) {
             let (flows, perhaps) = found.entry(thing.clone()).or_default();
-            *flows = flows.union(&way.flows);
-            *perhaps = perhaps.union(&way.at_most);
+            *flows = flows.union(&path.flows);
+            *perhaps = perhaps.union(&path.at_most);
         }
     }
     let told = found.into_iter().map(|(resource, (flows, perhaps))| {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::decision::{Decision, Past, Request, decide};
     use crate::grant::GrantId;
-    use crate::inventory::{Place, RuleIdentity, SecurityGroup, SecurityGroupId};
+    use crate::inventory::{AccountRegion, RuleIdentity, SecurityGroup, SecurityGroupId};
     use crate::policy::{People, parse};
 
     const POLICY: &str = r#"
@@ -145,14 +145,14 @@ firewall   = "gate"
 
     fn inventory(rules: &[(&str, String)]) -> Inventory {
         let id: SecurityGroupId = "sg-0000000a".parse().expect("an id");
-        let standing = |description: &String| StandingRule {
+        let existing = |description: &String| ExistingRule {
             description: description.clone(),
-            ..StandingRule::default()
+            ..ExistingRule::default()
         };
-        let rules = rules.iter().map(|(rule, about)| (rule.parse().expect("a rule"), standing(about)));
+        let rules = rules.iter().map(|(rule, about)| (rule.parse().expect("a rule"), existing(about)));
         let group = SecurityGroup {
             id: id.clone(),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             owner: None,
             vpc: None,
             name: "clients".into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::grant::Grant;
-use crate::inventory::{Inventory, RuleIdentity, SecurityGroupId, Seen, StandingRule};
+use crate::inventory::{ExistingRule, Inventory, RuleIdentity, SecurityGroupId, Seen};
 use crate::net::Cidr;
 use crate::policy::{Enforcement, Policy, Target, Transport, did_you_mean};
 use crate::reach::compare::change::{Change, Edit, Impossible};
@@ -12,7 +12,7 @@ use crate::reach::compare::change::{Change, Edit, Impossible};
 pub(crate) fn edited(
     inventory: &Inventory,
     changes: &[Change],
-) -> Result<BTreeMap<SecurityGroupId, BTreeMap<RuleIdentity, StandingRule>>, Impossible> {
+) -> Result<BTreeMap<SecurityGroupId, BTreeMap<RuleIdentity, ExistingRule>>, Impossible> {
     let mut after = BTreeMap::new();
     for change in changes {
         let Change::Rule { group, edit } = change else { continue };
@@ -24,7 +24,7 @@ pub(crate) fn edited(
         let rules = after.entry(group.clone()).or_insert_with(|| there.rules.clone());
         match edit {
             Edit::Add(rule) => {
-                rules.entry(rule.clone()).or_insert_with(StandingRule::default);
+                rules.entry(rule.clone()).or_insert_with(ExistingRule::default);
             }
             Edit::Remove(rule) if rules.remove(rule).is_none() => {
                 return Err(Impossible::NoRule { group: group.clone(), rule: rule.clone() });
@@ -64,15 +64,15 @@ fn of_target(policy: &Policy, target: &Target, source: Cidr) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Call, Gap, GapSource, Place, SecurityGroup};
+    use crate::inventory::{AccountRegion, Call, Gap, GapSource, SecurityGroup};
     use crate::reach::compare::change::after;
 
     fn inventory(rules: &[&str]) -> Inventory {
         let id: SecurityGroupId = "sg-0a".parse().expect("an id");
-        let rules = rules.iter().map(|rule| (rule.parse().expect("a rule"), StandingRule::default()));
+        let rules = rules.iter().map(|rule| (rule.parse().expect("a rule"), ExistingRule::default()));
         let group = SecurityGroup {
             id: id.clone(),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             owner: None,
             vpc: None,
             name: "clients".into(),
@@ -119,7 +119,7 @@ mod tests {
         );
         let gap = Gap {
             source: GapSource::Call(Call::SecurityGroupRules),
-            place: Place::default(),
+            account_region: AccountRegion::default(),
             groups: vec!["sg-0a".parse().expect("an id")],
             why: "AccessDenied".into(),
         };

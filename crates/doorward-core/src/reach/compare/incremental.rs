@@ -60,8 +60,8 @@ impl Reachability {
         let wanted = edits::edited(&self.inventory, changes)?;
         let changed: Vec<(SecurityGroupId, RuleIdentity)> = wanted
             .iter()
-            .flat_map(|(group, standing)| {
-                let new: BTreeSet<RuleIdentity> = standing.keys().cloned().collect();
+            .flat_map(|(group, existing)| {
+                let new: BTreeSet<RuleIdentity> = existing.keys().cloned().collect();
                 let old = old.get(group).cloned().unwrap_or_default();
                 let differing: Vec<RuleIdentity> = new.symmetric_difference(&old).cloned().collect();
                 differing.into_iter().map(|rule| (group.clone(), rule))
@@ -71,9 +71,9 @@ impl Reachability {
         equivalence::split(&mut self.network, &cidrs);
         let pieces = self.pieces(&changed, &cidrs);
         let before: Vec<Bounds> = pieces.iter().map(|piece| self.passing(piece)).collect();
-        for (group, standing) in wanted {
+        for (group, existing) in wanted {
             if let Some(group) = self.inventory.groups.get_mut(&group) {
-                group.rules = standing;
+                group.rules = existing;
             }
         }
         let old = self.network.rules_changed(&groups, &self.inventory);
@@ -85,7 +85,7 @@ impl Reachability {
         for (piece, before) in pieces.iter().zip(before) {
             self.compare_piece(piece, &before, &mut sides);
         }
-        Ok(compare::told([self, self], sides))
+        Ok(compare::comparison([self, self], sides))
     }
 
     /// Whether an appliance carries one of the groups: then the ways themselves depend on them.

@@ -105,13 +105,13 @@ pub(crate) fn between(before: &Reachability, after: &Reachability) -> Comparison
     for joint in &joints {
         outside(sides, joint, &mut gathered);
     }
-    told(sides, gathered)
+    comparison(sides, gathered)
 }
 
 /// What was gathered on both sides, as ways.
-pub(crate) fn told([before, after]: [&Reachability; 2], sides: Sides) -> Comparison {
+pub(crate) fn comparison([before, after]: [&Reachability; 2], sides: Sides) -> Comparison {
     let Sides { interner, closed, opened } = sides;
-    Comparison { opened: ways(after, opened, &interner), closed: ways(before, closed, &interner) }
+    Comparison { opened: paths(after, opened, &interner), closed: paths(before, closed, &interner) }
 }
 
 impl Affected {
@@ -321,12 +321,12 @@ fn one_way(
     }
 }
 
-fn ways(side: &Reachability, all: BTreeMap<(End, End), Totals>, interner: &Interner) -> Vec<AllowedPath> {
+fn paths(side: &Reachability, all: BTreeMap<(End, End), Totals>, interner: &Interner) -> Vec<AllowedPath> {
     let size = |end: &End| match end {
         End::Role(id) => side.roles.get(id.0 as usize).map_or(0, |role| role.members.len()),
         End::Internet | End::Remote(_) => 1,
     };
-    let ways = all.into_iter().map(|((from, to), gathered)| {
+    let paths = all.into_iter().map(|((from, to), gathered)| {
         let own = if from == to { size(&from) } else { 0 };
         let ranges = gathered.ranges();
         let everywhere = ranges.iter().all(|range| *range == side.network.internet(range.family));
@@ -345,5 +345,5 @@ fn ways(side: &Reachability, all: BTreeMap<(End, End), Totals>, interner: &Inter
             },
         }
     });
-    ways.collect()
+    paths.collect()
 }

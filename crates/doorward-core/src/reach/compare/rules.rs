@@ -152,7 +152,7 @@ impl<'a> PairComparer<'a> {
         for pair in open {
             let (cell, _, address) = pair;
             let balanced = load_balancer::limits(self.cx, from.interface, to.interface, address);
-            let way = match balanced.map(|bounds| interner.bounds(&bounds)) {
+            let path = match balanced.map(|bounds| interner.bounds(&bounds)) {
                 Some(balanced) => interner.both(cell.bounds, balanced),
                 None => cell.bounds,
             };
@@ -160,7 +160,7 @@ impl<'a> PairComparer<'a> {
             let outward = self.outward(interner, from, to, pair);
             for (sum, (inward, outward)) in sums.iter_mut().zip(inward.into_iter().zip(outward)) {
                 let ends = interner.both(inward, outward);
-                let bounds = interner.both(ends, way);
+                let bounds = interner.both(ends, path);
                 *sum = interner.either(*sum, bounds);
             }
         }

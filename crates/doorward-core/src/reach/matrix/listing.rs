@@ -157,7 +157,7 @@ pub(crate) fn paths(
             let own = || classes.iter().map(|(_, interfaces)| own_pairs(interfaces, &from)).sum();
             let both = if sender == receiver { own() } else { 0 };
             let whole = gathered.is_alike() && gathered.pairs == sources * sinks - both;
-            let way = AllowedPath {
+            let path = AllowedPath {
                 from: End::Role(sender),
                 to: End::Role(receiver),
                 flows: interner.flows(gathered.bounds.must).clone(),
@@ -165,7 +165,7 @@ pub(crate) fn paths(
                 whole,
                 addresses: Vec::new(),
             };
-            if visit(way).is_break() {
+            if visit(path).is_break() {
                 return;
             }
         }

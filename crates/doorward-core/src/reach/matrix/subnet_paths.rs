@@ -95,13 +95,13 @@ pub(crate) fn subnet_path(
     to: PacketEnd,
 ) -> SubnetPath {
     let mut trace = Trace::new(Detail::Sum);
-    let way = round_trip::path(cx, &mut trace, round_trip::sender(cx, from), to.interface, to.own.address);
+    let path = round_trip::path(cx, &mut trace, round_trip::sender(cx, from), to.interface, to.own.address);
     let (bounds, _) = trace.passes();
     let bounds = bounds.within(&Flows::of_family(ranges::family(to.own.address)));
     SubnetPath {
         bounds: interner.bounds(&bounds),
-        references: way.references,
-        seen: (way.seen != from.own.address).then_some(way.seen),
-        alone: way.appliances,
+        references: path.references,
+        seen: (path.seen != from.own.address).then_some(path.seen),
+        alone: path.appliances,
     }
 }

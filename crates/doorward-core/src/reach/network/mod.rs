@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId, SecurityGroupId,
-    SubnetId, TransitTableId, VpcId,
+    AccountRegion, Call, Gap, InterfaceId, Inventory, NetworkAclId, ResourceRef, RouteTableId,
+    SecurityGroupId, SubnetId, TransitTableId, VpcId,
 };
 use crate::net::ranges::{Cuts, Ranges};
 use crate::net::{Cidr, Family};
@@ -170,12 +170,12 @@ impl Network {
     }
 
     /// The gap of a call in a place; made here when the answer was there and did not tell.
-    pub(crate) fn gap(&mut self, call: Call, place: &Place, why: &str) -> GapIx {
-        let known = |gap: &Gap| gap.place == *place && gap.is_of(call);
+    pub(crate) fn gap(&mut self, call: Call, account_region: &AccountRegion, why: &str) -> GapIx {
+        let known = |gap: &Gap| gap.account_region == *account_region && gap.is_of(call);
         if let Some((index, _)) = self.gaps.enumerate().find(|(_, gap)| known(gap)) {
             return index;
         }
-        self.gaps.push(Gap::of(call, place, why))
+        self.gaps.push(Gap::of(call, account_region, why))
     }
 
     /// The public addresses of a family that are in no VPC.

@@ -52,9 +52,13 @@ impl Network {
     pub(crate) fn acls(&mut self, inventory: &Inventory) {
         for acl in inventory.network_acls.values() {
             let vpc = self.vpc(&acl.vpc, inventory);
-            let place = self.vpcs.at(vpc).place.clone();
+            let account_region = self.vpcs.at(vpc).account_region.clone();
             let incomplete = acl.incomplete.then(|| {
-                self.gap(Call::NetworkAcls, &place, &format!("an entry of {} cannot be read", acl.id))
+                self.gap(
+                    Call::NetworkAcls,
+                    &account_region,
+                    &format!("an entry of {} cannot be read", acl.id),
+                )
             });
             let mut entries = acl.entries.clone();
             entries.sort_by_key(|entry| entry.number);

@@ -67,7 +67,7 @@ pub(crate) fn of_transit_gateways(
     let best = tables.filter_map(|table| {
         let mut routes: Vec<(usize, &TransitRoute)> = table.routes.as_ref()?.iter().enumerate().collect();
         routes.sort_by_key(|(_, route)| route.propagated);
-        let routes = routes.into_iter().map(|(place, route)| (route.cidr, place));
+        let routes = routes.into_iter().map(|(position, route)| (route.cidr, position));
         Some((table.id.clone(), AddressMap::of_longest(routes)))
     });
     best.collect()
@@ -77,10 +77,14 @@ impl Network {
     pub(crate) fn tables(&mut self, inventory: &Inventory) {
         for table in inventory.route_tables.values() {
             let vpc = self.vpc(&table.vpc, inventory);
-            let place = self.vpcs.at(vpc).place.clone();
+            let account_region = self.vpcs.at(vpc).account_region.clone();
             let mut rows = Vec::new();
             let mut unknown = table.incomplete.then(|| {
-                self.gap(Call::RouteTables, &place, &format!("a route of {} cannot be read", table.id))
+                self.gap(
+                    Call::RouteTables,
+                    &account_region,
+                    &format!("a route of {} cannot be read", table.id),
+                )
             });
             for route in &table.routes {
                 let row = |cidr: Cidr, list: Option<&PrefixListId>| RouteRow {
@@ -100,7 +104,7 @@ impl Network {
                             None if matches!(route.target, RouteTarget::Endpoint(_)) => {}
                             None => {
                                 let why = format!("nothing was recorded of the entries of {list}");
-                                unknown = Some(self.gap(Call::PrefixListEntries, &place, &why));
+                                unknown = Some(self.gap(Call::PrefixListEntries, &account_region, &why));
                             }
                         }
                     }

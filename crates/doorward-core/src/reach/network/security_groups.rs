@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::inventory::{
-    Call, Direction, GroupReference, Inventory, Peer, Place, RuleIdentity, SecurityGroupId,
+    AccountRegion, Call, Direction, GroupReference, Inventory, Peer, RuleIdentity, SecurityGroupId,
 };
 use crate::net::Cidr;
 use crate::net::ranges::Cuts;
@@ -65,17 +65,23 @@ impl GroupSet {
 impl Network {
     pub(crate) fn groups(&mut self, inventory: &Inventory) {
         let carried = inventory.interfaces.values().flat_map(|interface| {
-            let place = inventory.vpcs.get(&interface.vpc).map(|vpc| vpc.place.clone()).unwrap_or_default();
-            interface.groups.iter().map(move |group| (group, place.clone()))
+            let account_region =
+                inventory.vpcs.get(&interface.vpc).map(|vpc| vpc.account_region.clone()).unwrap_or_default();
+            interface.groups.iter().map(move |group| (group, account_region.clone()))
         });
-        let mut places: BTreeMap<&SecurityGroupId, Place> = carried.collect();
-        places.extend(inventory.groups.values().map(|group| (&group.id, group.place.clone())));
-        for (id, place) in places {
+        let mut account_regions: BTreeMap<&SecurityGroupId, AccountRegion> = carried.collect();
+        account_regions
+            .extend(inventory.groups.values().map(|group| (&group.id, group.account_region.clone())));
+        for (id, account_region) in account_regions {
             let gap = match inventory.groups.get(id) {
-                None => Some(self.gap(Call::SecurityGroups, &place, &format!("it does not mention {id}"))),
+                None => Some(self.gap(
+                    Call::SecurityGroups,
+                    &account_region,
+                    &format!("it does not mention {id}"),
+                )),
                 Some(_) if inventory.incomplete_groups.contains(id) => Some(self.gap(
                     Call::SecurityGroupRules,
-                    &place,
+                    &account_region,
                     &format!("a rule of {id} cannot be read"),
                 )),
                 Some(_) => None,
@@ -135,7 +141,8 @@ impl Network {
 
     /// A group that only a service tells of.
     fn missing(&mut self, id: &SecurityGroupId) -> GroupIx {
-        let gap = self.gap(Call::SecurityGroups, &Place::default(), &format!("it does not mention {id}"));
+        let gap =
+            self.gap(Call::SecurityGroups, &AccountRegion::default(), &format!("it does not mention {id}"));
         let index = self.groups.push(GroupNode {
             id: id.clone(),
             name: String::new(),
@@ -188,9 +195,9 @@ impl Network {
                                 let unseen = format!(
                                     "the entries of {list} were not seen: {group} has the rule {rule}"
                                 );
-                                let place = Self::place_of(inventory, group);
+                                let account_region = Self::place_of(inventory, group);
                                 let why = format!("nothing was recorded of the entries of {list}");
-                                let gap = self.gap(Call::PrefixListEntries, &place, &why);
+                                let gap = self.gap(Call::PrefixListEntries, &account_region, &why);
                                 doubts.push(Doubt { direction: rule.direction, flows, gap, unseen });
                             }
                         }
@@ -224,8 +231,8 @@ impl Network {
         }
     }
 
-    pub(crate) fn place_of(inventory: &Inventory, group: &SecurityGroupId) -> Place {
-        inventory.groups.get(group).map(|group| group.place.clone()).unwrap_or_default()
+    pub(crate) fn place_of(inventory: &Inventory, group: &SecurityGroupId) -> AccountRegion {
+        inventory.groups.get(group).map(|group| group.account_region.clone()).unwrap_or_default()
     }
 }
 

@@ -196,10 +196,10 @@ impl Placement<'_> {
 pub(crate) fn services(inventory: &Inventory) -> Vec<(NamedResource, Placement<'_>)> {
     let mut services: Vec<(NamedResource, Placement<'_>)> = Vec::new();
     let group_subnets =
-        |groups: &BTreeMap<(crate::inventory::Place, String), crate::inventory::SubnetGroup>,
-         place: &crate::inventory::Place,
+        |groups: &BTreeMap<(crate::inventory::AccountRegion, String), crate::inventory::SubnetGroup>,
+         account_region: &crate::inventory::AccountRegion,
          name: Option<&String>| {
-            let group = name.and_then(|name| groups.get(&(place.clone(), name.clone())));
+            let group = name.and_then(|name| groups.get(&(account_region.clone(), name.clone())));
             group.map(|group| group.subnets.iter().cloned().collect::<Vec<_>>()).unwrap_or_default()
         };
     for database in inventory.databases.values() {
@@ -236,7 +236,7 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(NamedResource, Placement<'
     for cache in inventory.caches.values() {
         let owner = NamedResource { resource: cache.resource(), name: None };
         let subnets =
-            group_subnets(&inventory.cache_subnet_groups, &cache.place, cache.subnet_group.as_ref());
+            group_subnets(&inventory.cache_subnet_groups, &cache.account_region, cache.subnet_group.as_ref());
         let evidence = Evidence::Exactly(format!("ElastiCache {}", cache.name));
         services.push((owner, Placement::private(subnets, &cache.groups, evidence)));
     }

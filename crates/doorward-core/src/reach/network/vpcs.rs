@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    AttachmentId, AttachmentTarget, Call, DnsAttributes, InternetGatewayId, Inventory, NetworkAclId, Place,
-    RouteTableId, SubnetId, TransitGatewayId, VpcId,
+    AccountRegion, AttachmentId, AttachmentTarget, Call, DnsAttributes, InternetGatewayId, Inventory,
+    NetworkAclId, RouteTableId, SubnetId, TransitGatewayId, VpcId,
 };
 use crate::net::Cidr;
 use crate::net::ranges::Cuts;
@@ -16,14 +16,13 @@ use crate::reach::network::{Network, OrGap};
 #[derive(Debug)]
 pub(crate) struct VpcNode {
     pub(crate) id: VpcId,
-    pub(crate) place: Place,
+    pub(crate) account_region: AccountRegion,
     pub(crate) cidrs: Vec<Cidr>,
     pub(crate) dns: DnsAttributes,
     pub(crate) interfaces: HashMap<IpAddr, InterfaceIx>,
     /// Its subnets and its route tables, each in the order of their ids.
     pub(crate) subnets: Vec<SubnetIx>,
     pub(crate) tables: Vec<TableIx>,
-    /// Its internet gateway.
     pub(crate) internet_gateway: Option<InternetGatewayId>,
     /// By what it is attached to transit gateways.
     pub(crate) attachments: Vec<(TransitGatewayId, AttachmentId)>,
@@ -58,10 +57,10 @@ impl Delegated {
 }
 
 impl VpcNode {
-    fn new(id: VpcId, place: Place, cidrs: Vec<Cidr>) -> Self {
+    fn new(id: VpcId, account_region: AccountRegion, cidrs: Vec<Cidr>) -> Self {
         Self {
             id,
-            place,
+            account_region,
             cidrs,
             dns: DnsAttributes::default(),
             interfaces: HashMap::new(),
@@ -112,7 +111,7 @@ impl Network {
     pub(crate) fn vpcs(&mut self, inventory: &Inventory) {
         for vpc in inventory.vpcs.values() {
             let cidrs = vpc.cidrs.iter().copied().collect();
-            let node = VpcNode::new(vpc.id.clone(), vpc.place.clone(), cidrs);
+            let node = VpcNode::new(vpc.id.clone(), vpc.account_region.clone(), cidrs);
             let index = self.vpcs.push(VpcNode { dns: vpc.dns, ..node });
             self.vpc_of.insert(vpc.id.clone(), index);
         }
@@ -130,8 +129,9 @@ impl Network {
         }
         let subnets = inventory.subnets.values().filter(|subnet| subnet.vpc == *id);
         let cidrs: BTreeSet<Cidr> = subnets.flat_map(|subnet| subnet.cidrs.iter().copied()).collect();
-        let place = inventory.gaps.iter().find(|gap| gap.is_of(Call::Vpcs)).map(|gap| gap.place.clone());
-        let node = VpcNode::new(id.clone(), place.unwrap_or_default(), cidrs.into_iter().collect());
+        let account_region =
+            inventory.gaps.iter().find(|gap| gap.is_of(Call::Vpcs)).map(|gap| gap.account_region.clone());
+        let node = VpcNode::new(id.clone(), account_region.unwrap_or_default(), cidrs.into_iter().collect());
         let index = self.vpcs.push(node);
         self.vpc_of.insert(id.clone(), index);
         index
@@ -160,15 +160,15 @@ impl Network {
         for (id, vpc_id) in subnets {
             let described = inventory.subnets.get(id);
             let vpc = self.vpc(vpc_id, inventory);
-            let place = self.vpcs.at(vpc).place.clone();
+            let account_region = self.vpcs.at(vpc).account_region.clone();
             let table =
                 table_of.get(id).or_else(|| main_of.get(vpc_id)).and_then(|table| self.table_of.get(*table));
             let table = table.copied().ok_or_else(|| {
-                self.gap(Call::RouteTables, &place, &format!("it has no route table of {id}"))
+                self.gap(Call::RouteTables, &account_region, &format!("it has no route table of {id}"))
             });
             let acl = acl_of.get(id).or_else(|| default_of.get(vpc_id)).and_then(|acl| self.acl_of.get(*acl));
             let acl = acl.copied().ok_or_else(|| {
-                self.gap(Call::NetworkAcls, &place, &format!("it has no network ACL of {id}"))
+                self.gap(Call::NetworkAcls, &account_region, &format!("it has no network ACL of {id}"))
             });
             let index = self.subnets.push(SubnetNode {
                 id: id.clone(),

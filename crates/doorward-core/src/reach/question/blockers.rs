@@ -15,7 +15,7 @@ use crate::reach::question::fixes;
 use crate::reach::question::stands_for::StandsFor;
 use crate::reach::result::{Blocker, Fix};
 use crate::reach::trace::path_text;
-use crate::reach::trace::steps::{GroupCheck, Step, StepKind, StepText};
+use crate::reach::trace::steps::{Block, GroupCheck, Step, StepKind, StepText};
 
 /// What stops packets, whoever they are from and for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ impl<'s> Blockers<'s> {
 
     /// Notes that a step stops some flows, of packets between an interface and `meant` where that is outside.
     pub(crate) fn add(&mut self, step: &'s Step, flows: Flows, meant: Option<&StandsFor>) {
-        let cause = self.cause(step, &flows);
+        let Some(cause) = self.cause(step, &flows) else { return };
         let stopped = self.causes.entry(cause);
         let stopped = stopped.or_insert_with(|| Stopped {
             step,
@@ -119,9 +119,11 @@ impl<'s> Blockers<'s> {
         }
     }
 
-    fn cause(&self, step: &'s Step, flows: &Flows) -> Cause<'s> {
-        match &step.note {
-            StepKind::Text(StepText { code, resource, why, .. }) => {
+    /// What blocks; none for something that allows everything.
+    fn cause(&self, step: &'s Step, flows: &Flows) -> Option<Cause<'s>> {
+        Some(match &step.note {
+            StepKind::Text(StepText { resource, block, .. }) => {
+                let Block { code, why, .. } = block.as_ref()?;
                 Cause::Text { replies: step.replies, code: *code, resource, why }
             }
             StepKind::NetworkAcl { acl, subnet, direction, other } => Cause::Acl {
@@ -138,13 +140,13 @@ impl<'s> Blockers<'s> {
                 let unheard = unheard(self.cx, *asked, flows);
                 Cause::Groups { set, alone, direction, unheard, references }
             }
-        }
+        })
     }
 
     /// All of it, in words.
     pub(crate) fn into_blockers(self) -> Vec<Blocker> {
         let cx = self.cx;
-        let words = self.causes.into_iter().map(|(cause, stopped)| blocked_by(cx, &cause, stopped));
+        let words = self.causes.into_iter().filter_map(|(cause, stopped)| blocked_by(cx, &cause, stopped));
         let mut blockers: Vec<Blocker> = words.collect();
         blockers.sort_by(|a, b| {
             let key = |blocker: &Blocker| (blocker.replies, blocker.code);
@@ -161,17 +163,20 @@ pub(crate) fn blocker<'a>(cx: Context<'a>, step: &'a Step, flows: Flows) -> Opti
     blocked.into_blockers().pop()
 }
 
-fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Blocker {
-    match &stopped.step.note {
-        StepKind::Text(plain) => Blocker {
-            code: plain.code,
-            resource: plain.resource.clone(),
-            name: plain.name.clone(),
-            why: plain.why.clone(),
-            fix: Fix::of(stopped.changes, || plain.lift.clone()),
-            flows: stopped.flows,
-            replies: stopped.step.replies,
-        },
+fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Option<Blocker> {
+    Some(match &stopped.step.note {
+        StepKind::Text(StepText { resource, name, block, .. }) => {
+            let Block { code, why, advice } = block.as_ref()?;
+            Blocker {
+                code: *code,
+                resource: resource.clone(),
+                name: name.clone(),
+                why: why.clone(),
+                fix: Fix::of(stopped.changes, || advice.clone()),
+                flows: stopped.flows,
+                replies: stopped.step.replies,
+            }
+        }
         StepKind::NetworkAcl { acl, subnet, direction, .. } => {
             acl_blocker(cx, *acl, *subnet, *direction, stopped)
         }
@@ -182,7 +187,7 @@ fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Block
             };
             group_blocker(cx, *asked, unheard, stopped)
         }
-    }
+    })
 }
 
 /// The first of them, and how many more.

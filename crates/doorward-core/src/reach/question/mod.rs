@@ -281,7 +281,7 @@ fn soft(cx: Context<'_>, cases: &[PairGroup<'_>], gaps: &mut Vec<Gap>, notes: &m
     let unseen: Vec<&Gap> =
         cx.inventory.gaps.iter().filter(|gap| gap.is_of(Call::BlockPublicAccess)).collect();
     let is_public = |step: &Step| match &step.note {
-        StepKind::Text(plain) => plain.resource.kind() == ResourceKind::InternetGateway,
+        StepKind::Text(text) => text.resource.kind() == ResourceKind::InternetGateway,
         StepKind::NetworkAcl { .. } | StepKind::SecurityGroups(_) => false,
     };
     let mut round_trips = cases.iter().map(|case| in_full(cx, case));

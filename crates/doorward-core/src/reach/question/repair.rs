@@ -30,7 +30,6 @@ pub struct Repair {
 /// One change of a repair.
 #[derive(Debug)]
 pub struct RepairStep {
-    /// The change.
     pub change: Change,
     /// What it opens beside the flow that was asked about.
     pub opens: Vec<AllowedPath>,

@@ -56,20 +56,11 @@ fn outside_hop(outside: &Outside) -> Hop {
     Hop { resource: outside.resource(), name: None, because: String::new() }
 }
 
-fn text(absent: &Absent, because: &str) -> StepText {
-    StepText {
-        resource: absent.resource.clone(),
-        name: None,
-        because: because.to_owned(),
-        code: absent.code,
-        why: absent.why.clone(),
-        lift: absent.lift.clone(),
-    }
-}
-
 fn stopped(absent: &Absent) -> RoundTrip {
     let mut trace = Trace::new(Detail::All);
-    trace.stop(|| text(absent, ""));
+    trace.block(|| {
+        StepText::blocked(absent.resource.clone(), absent.code, absent.why.clone(), absent.advice.clone())
+    });
     round_trip::finished(trace, Family::V4)
 }
 
@@ -78,12 +69,15 @@ fn to_internet(absent: &Absent) -> RoundTrip {
     let mut trace = Trace::new(Detail::All);
     let flows: Flows = [Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL)].into_iter().collect();
     trace.meet(Bounds::exact(flows), None, || {
-        StepKind::Text(StepText {
-            code: Code::Protocol,
-            why: "it sends TCP and UDP only".into(),
-            lift: "use TCP or UDP".into(),
-            ..text(absent, "it sends to the internet from an address of AWS")
-        })
+        StepKind::Text(
+            StepText::blocked(
+                absent.resource.clone(),
+                Code::Protocol,
+                "it sends TCP and UDP only",
+                "use TCP or UDP",
+            )
+            .because("it sends to the internet from an address of AWS"),
+        )
     });
     round_trip::finished(trace, Family::V4)
 }
@@ -95,10 +89,9 @@ fn to_public(cx: Context<'_>, absent: &Absent, to: PacketEnd) -> RoundTrip {
     let trips = pieces
         .map(|(.., address)| round_trip::inward(cx, &Outside::Internet, address, to, Detail::All))
         .collect();
-    public_address::whichever(trips, || StepText {
-        code: Code::UnknownDestination,
-        why: "it sends from an address of AWS, which is not known".into(),
-        lift: "attach it to a VPC, so that its address is known".into(),
-        ..text(absent, "it sends from an address of AWS, which is not known")
+    public_address::whichever(trips, || {
+        let unknown = "it sends from an address of AWS, which is not known";
+        let advice = "attach it to a VPC, so that its address is known";
+        StepText::blocked(absent.resource.clone(), Code::UnknownDestination, unknown, advice).because(unknown)
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::inventory::{
-    Inventory, NamedResource, PeeringSide, Place, ResourceKind, ResourceRef, Scope, Tags, VpcId,
+    AccountRegion, Inventory, NamedResource, PeeringSide, ResourceKind, ResourceRef, Scope, Tags, VpcId,
 };
 
 /// A resource with all that it may be called by.
@@ -12,7 +12,7 @@ use crate::inventory::{
 pub(super) struct Entry {
     pub(super) named: NamedResource,
     /// Where it was seen, as far as that is known.
-    place: Place,
+    account_region: AccountRegion,
     arn: Option<String>,
     tags: Tags,
     /// Its names in DNS.
@@ -35,13 +35,19 @@ impl fmt::Display for Candidate {
 }
 
 impl Entry {
-    fn new(resource: ResourceRef, name: Option<String>, place: &Place) -> Self {
+    fn new(resource: ResourceRef, name: Option<String>, account_region: &AccountRegion) -> Self {
         let named = NamedResource { resource, name: name.filter(|name| !name.is_empty()) };
-        Self { named, place: place.clone(), arn: None, tags: Tags::new(), hosts: Vec::new() }
+        Self {
+            named,
+            account_region: account_region.clone(),
+            arn: None,
+            tags: Tags::new(),
+            hosts: Vec::new(),
+        }
     }
 
-    fn tagged(resource: ResourceRef, tags: &Tags, place: &Place) -> Self {
-        Self { tags: tags.clone(), ..Self::new(resource, tags.get("Name").cloned(), place) }
+    fn tagged(resource: ResourceRef, tags: &Tags, account_region: &AccountRegion) -> Self {
+        Self { tags: tags.clone(), ..Self::new(resource, tags.get("Name").cloned(), account_region) }
     }
 
     fn with_arn(self, arn: Option<&String>) -> Self {
@@ -89,14 +95,19 @@ impl Entry {
     }
 
     fn candidate(&self, all: &[Self]) -> Candidate {
-        let place = if self.place == Place::default() { None } else { Some(self.place.to_string()) };
+        let account_region = if self.account_region == AccountRegion::default() {
+            None
+        } else {
+            Some(self.account_region.to_string())
+        };
         let scope = self.named.resource.scope();
-        let place = match scope.and_then(Scope::cluster_name) {
+        let account_region = match scope.and_then(Scope::cluster_name) {
             Some(_) => scope.map(ToString::to_string),
-            None => place,
+            None => account_region,
         };
         let kind = self.kind();
-        let about = place.map_or_else(|| kind.to_string(), |place| format!("{kind} in {place}"));
+        let about = account_region
+            .map_or_else(|| kind.to_string(), |account_region| format!("{kind} in {account_region}"));
         Candidate { typed: self.typed(all), about }
     }
 
@@ -105,7 +116,7 @@ impl Entry {
         let id = self.named.resource.id();
         let Some(word) = self.kind().selectors().first() else { return id.to_owned() };
         let Some(scope) = self.named.resource.scope() else { return format!("{word}:{id}") };
-        let Place { profile, region, account } = &scope.place;
+        let AccountRegion { profile, region, account } = &scope.account_region;
         let owner = account.as_ref().map(|account| account.as_str()).or(profile.as_deref());
         let (region, cluster) = (region.as_deref(), scope.cluster_name());
         let scopes = [
@@ -152,8 +163,8 @@ pub(super) fn dns_name(text: &str) -> String {
 
 /// Everything that a question can name.
 pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
-    let nowhere = Place::default();
-    let of_vpc = |vpc: &VpcId| inventory.vpcs.get(vpc).map_or(&nowhere, |vpc| &vpc.place);
+    let nowhere = AccountRegion::default();
+    let of_vpc = |vpc: &VpcId| inventory.vpcs.get(vpc).map_or(&nowhere, |vpc| &vpc.account_region);
     let of_some = |vpc: Option<&VpcId>| vpc.map_or(&nowhere, of_vpc);
     // Every member is named: one that is added later is either found here or left out on purpose.
     let Inventory {
@@ -186,6 +197,7 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         prefix_list_weights: _,
         rules_per_group: _,
         incomplete_groups: _,
+        zones: _,
         route_tables: _,
         network_acls: _,
         prefix_lists: _,
@@ -194,17 +206,20 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         egress_only_gateways: _,
         transit_tables: _,
         target_groups: _,
+        database_snapshots: _,
         database_subnet_groups: _,
         cache_subnet_groups: _,
         gaps: _,
         noted: _,
     } = inventory;
     let mut all = Vec::new();
-    all.extend(vpcs.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, &it.place)));
+    all.extend(vpcs.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, &it.account_region)));
     all.extend(subnets.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, of_vpc(&it.vpc))));
     all.extend(interfaces.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, of_vpc(&it.vpc))));
-    all.extend(instances.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, &it.place)));
-    all.extend(groups.values().map(|it| Entry::new((&it.id).into(), Some(it.name.clone()), &it.place)));
+    all.extend(instances.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, &it.account_region)));
+    all.extend(
+        groups.values().map(|it| Entry::new((&it.id).into(), Some(it.name.clone()), &it.account_region)),
+    );
     all.extend(
         internet_gateways
             .values()
@@ -216,12 +231,13 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
     );
     all.extend(vpn_connections.values().map(|it| {
         let gateway = it.gateway.as_ref().and_then(|gateway| vpn_gateways.get(gateway));
-        let place = of_some(gateway.and_then(|gateway| gateway.vpc.as_ref()));
-        Entry::tagged((&it.id).into(), &it.tags, place)
+        let account_region = of_some(gateway.and_then(|gateway| gateway.vpc.as_ref()));
+        Entry::tagged((&it.id).into(), &it.tags, account_region)
     }));
     all.extend(attachments.values().map(|it| {
-        let place = transit_gateways.get(&it.gateway).map_or(&nowhere, |gateway| &gateway.place);
-        Entry::tagged((&it.id).into(), &it.tags, place)
+        let account_region =
+            transit_gateways.get(&it.gateway).map_or(&nowhere, |gateway| &gateway.account_region);
+        Entry::tagged((&it.id).into(), &it.tags, account_region)
     }));
     // One of which both VPCs were recorded has nothing behind it that is not named itself.
     let recorded = |side: &PeeringSide| vpcs.contains_key(&side.vpc);
@@ -229,24 +245,24 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
     all.extend(out.map(|it| {
         let sides = [&it.requester, &it.accepter];
         let near = sides.into_iter().find_map(|side| vpcs.get(&side.vpc));
-        Entry::tagged((&it.id).into(), &it.tags, near.map_or(&nowhere, |vpc| &vpc.place))
+        Entry::tagged((&it.id).into(), &it.tags, near.map_or(&nowhere, |vpc| &vpc.account_region))
     }));
     all.extend(endpoints.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, of_vpc(&it.vpc))));
     all.extend(load_balancers.values().map(|it| {
-        let entry = Entry::new(it.resource(), None, &it.place);
+        let entry = Entry::new(it.resource(), None, &it.account_region);
         entry.with_arn(Some(&it.arn)).with_host(it.host.as_ref())
     }));
     all.extend(databases.values().map(|it| {
-        let entry = Entry::tagged(it.resource(), &it.tags, &it.place);
+        let entry = Entry::tagged(it.resource(), &it.tags, &it.account_region);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
     all.extend(
         database_clusters
             .values()
-            .map(|it| Entry::tagged(it.resource(), &it.tags, &it.place).with_arn(it.arn.as_ref())),
+            .map(|it| Entry::tagged(it.resource(), &it.tags, &it.account_region).with_arn(it.arn.as_ref())),
     );
     all.extend(database_proxies.values().map(|it| {
-        let entry = Entry::new(it.resource(), None, &it.place);
+        let entry = Entry::new(it.resource(), None, &it.account_region);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
     for cluster in database_clusters.values() {
@@ -258,50 +274,54 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         let hosts = hosts.chain(cluster.custom_hosts.iter().filter(undescribed));
         all.extend(hosts.map(|host| {
             let resource = ResourceRef::of(ResourceKind::DatabaseEndpoint, host);
-            Entry::new(resource, None, &cluster.place).with_host(Some(host))
+            Entry::new(resource, None, &cluster.account_region).with_host(Some(host))
         }));
     }
     all.extend(database_cluster_endpoints.values().filter_map(|it| {
         let host = it.host.as_ref()?;
         let resource = ResourceRef::of(ResourceKind::DatabaseEndpoint, host);
-        let entry = Entry::new(resource, Some(it.name.clone()), &it.place);
+        let entry = Entry::new(resource, Some(it.name.clone()), &it.account_region);
         Some(entry.with_arn(it.arn.as_ref()).with_host(Some(host)))
     }));
     all.extend(database_proxy_endpoints.values().map(|it| {
-        let entry = Entry::new(it.resource(), None, &it.place);
+        let entry = Entry::new(it.resource(), None, &it.account_region);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
     all.extend(
         replication_groups
             .values()
-            .map(|it| Entry::new(it.resource(), None, &it.place).with_arn(it.arn.as_ref())),
+            .map(|it| Entry::new(it.resource(), None, &it.account_region).with_arn(it.arn.as_ref())),
     );
     for group in replication_groups.values() {
         let hosts = group.configuration_host.iter().chain(&group.primary_hosts).chain(&group.reader_hosts);
         all.extend(hosts.map(|host| {
             let resource = ResourceRef::of(ResourceKind::CacheEndpoint, host);
-            Entry::new(resource, None, &group.place).with_host(Some(host))
+            Entry::new(resource, None, &group.account_region).with_host(Some(host))
         }));
     }
     for cache in serverless_caches.values() {
-        let entry = Entry::new(cache.resource(), None, &cache.place).with_arn(cache.arn.as_ref());
+        let entry = Entry::new(cache.resource(), None, &cache.account_region).with_arn(cache.arn.as_ref());
         let hosts: Vec<&String> = cache.host.iter().chain(&cache.reader_host).collect();
         all.push(Entry { hosts: hosts.into_iter().cloned().collect(), ..entry });
     }
     all.extend(caches.values().map(|it| {
-        let entry = Entry::new(it.resource(), None, &it.place);
+        let entry = Entry::new(it.resource(), None, &it.account_region);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
     all.extend(
-        functions.values().map(|it| Entry::new(it.resource(), None, &it.place).with_arn(it.arn.as_ref())),
+        functions
+            .values()
+            .map(|it| Entry::new(it.resource(), None, &it.account_region).with_arn(it.arn.as_ref())),
     );
     all.extend(
         container_services
             .values()
-            .map(|it| Entry::new(it.resource(), None, &it.place).with_arn(Some(&it.arn))),
+            .map(|it| Entry::new(it.resource(), None, &it.account_region).with_arn(Some(&it.arn))),
     );
     all.extend(
-        container_tasks.values().map(|it| Entry::new(it.resource(), None, &it.place).with_arn(Some(&it.arn))),
+        container_tasks
+            .values()
+            .map(|it| Entry::new(it.resource(), None, &it.account_region).with_arn(Some(&it.arn))),
     );
     all
 }

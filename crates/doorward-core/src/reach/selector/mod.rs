@@ -31,7 +31,6 @@ pub enum Selector {
     Cidr(Cidr),
     /// Whoever has a name in DNS that EC2 gave.
     Host(HostName),
-    /// A resource.
     Resource(NamedResource),
     /// Several resources that one text means together.
     Several(Several),

@@ -31,7 +31,7 @@ pub(crate) fn is_private(cx: Context<'_>, asking: VpcIx, of: VpcIx) -> bool {
 pub(crate) fn resolve(cx: Context<'_>, trace: &mut Trace, from: InterfaceIx, to: PacketEnd) {
     let node = cx.network.vpcs.at(cx.network.interfaces.at(from).vpc);
     if let (Named::PrivateName, Some(attribute)) = (to.named, node.dns.off()) {
-        trace.stop(|| is_off(node, attribute));
+        trace.block(|| is_off(node, attribute));
         trace.fix(|| turned_on(node, attribute));
     }
 }
@@ -42,14 +42,12 @@ pub(crate) fn is_off(vpc: &VpcNode, attribute: DnsAttribute) -> StepText {
         DnsAttribute::Support => "its DNS server does not answer",
         DnsAttribute::Hostnames => "its DNS server does not resolve private names",
     };
-    StepText {
-        resource: (&vpc.id).into(),
-        name: None,
-        because: String::new(),
-        code: Code::NoDestination,
-        why: format!("{} of the VPC is off, so {cannot}", attribute.name()),
-        lift: format!("turn {} of {} on", attribute.name(), vpc.id),
-    }
+    StepText::blocked(
+        &vpc.id,
+        Code::NoDestination,
+        format!("{} of the VPC is off, so {cannot}", attribute.name()),
+        format!("turn {} of {} on", attribute.name(), vpc.id),
+    )
 }
 
 /// The change that turns an attribute on.

@@ -223,8 +223,8 @@ pub(crate) fn gateway(cx: Context<'_>, vpc: VpcIx) -> Vec<Change> {
     let node = cx.network.vpcs.at(vpc);
     let mut free = cx.inventory.internet_gateways.values().filter(|gateway| gateway.vpc.is_none());
     // In which Region a gateway is was not recorded.
-    let one_place = cx.network.vpcs.rows().all(|other| other.place == node.place);
-    let free = free.next().filter(|_| one_place && node.internet_gateway.is_none());
+    let one_account_region = cx.network.vpcs.rows().all(|other| other.account_region == node.account_region);
+    let free = free.next().filter(|_| one_account_region && node.internet_gateway.is_none());
     let change =
         free.map(|gateway| Change::AttachGateway { gateway: gateway.id.clone(), vpc: node.id.clone() });
     change.into_iter().collect()

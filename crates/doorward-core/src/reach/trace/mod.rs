@@ -270,13 +270,13 @@ impl Tracer<'_> {
             }
         }
         let Packet { to, at, .. } = self.packet;
-        trace.stop(|| StepText {
-            resource: (&network.subnets.at(at.subnet).id).into(),
-            name: None,
-            because: String::new(),
-            code: Code::Loop,
-            why: format!("more than {MOST_HOPS} hops do not get to {to}"),
-            lift: "route it to where it belongs".into(),
+        trace.block(|| {
+            StepText::blocked(
+                &network.subnets.at(at.subnet).id,
+                Code::Loop,
+                format!("more than {MOST_HOPS} hops do not get to {to}"),
+                "route it to where it belongs",
+            )
         });
         self.packet.taken
     }

@@ -13,8 +13,8 @@ use crate::reach::trace::steps::{GroupCheck, Step, StepKind};
 /// A step as a hop, for a flow that it lets through.
 pub(crate) fn hop(cx: Context<'_>, step: &Step, flow: &Flows) -> Hop {
     match &step.note {
-        StepKind::Text(plain) => {
-            Hop { resource: plain.resource.clone(), name: plain.name.clone(), because: plain.because.clone() }
+        StepKind::Text(text) => {
+            Hop { resource: text.resource.clone(), name: text.name.clone(), because: text.because.clone() }
         }
         StepKind::NetworkAcl { acl, subnet, direction, other } => {
             let (resource, name) = acl_name(cx, *acl, *subnet);

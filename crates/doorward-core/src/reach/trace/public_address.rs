@@ -38,26 +38,21 @@ pub(crate) fn meets_outside(cx: Context<'_>, trace: &mut Trace, outside: &Outsid
     if own.is_ipv6() {
         return;
     }
-    let stop = |code: Code, why: String, lift: String| StepText {
-        resource: interface.resource.clone(),
-        name: interface.name.clone(),
-        because: String::new(),
-        code,
-        why,
-        lift,
+    let stop = |code: Code, why: String, advice: String| {
+        StepText::blocked(interface.resource.clone(), code, why, advice).named(interface.name.clone())
     };
     match (outside, to.named) {
         // What has no public address at all is stopped by the internet gateway.
-        (Outside::Internet, Named::Private | Named::PrivateName) if to.own.public => trace.stop(|| {
+        (Outside::Internet, Named::Private | Named::PrivateName) if to.own.public => trace.block(|| {
             let why = format!("{own} is a private address, which cannot be reached from the internet");
             let public = to.own.public_address.map_or_else(String::new, |public| format!(" {public}"));
-            let lift = format!("use its public address{public}");
-            stop(Code::PrivateDestination, why, lift)
+            let advice = format!("use its public address{public}");
+            stop(Code::PrivateDestination, why, advice)
         }),
         (Outside::Internet, _) => {}
         (_, Named::Public | Named::PublicElsewhere) => {
             let gateway = outside.resource();
-            trace.stop(|| {
+            trace.block(|| {
                 let public =
                     to.own.public_address.map_or_else(|| "it".to_owned(), |public| public.to_string());
                 let why =
@@ -102,14 +97,14 @@ pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: &
     whichever(round_trips, || {
         let unseen = if to.own.public_address.is_none() { to.interface } else { from.interface };
         let interface = cx.network.interfaces.at(unseen);
-        StepText {
-            resource: interface.resource.clone(),
-            name: interface.name.clone(),
-            because: "its public address was not recorded".into(),
-            code: Code::UnknownDestination,
-            why: "its public address was not recorded".into(),
-            lift: "record its network interface".into(),
-        }
+        StepText::blocked(
+            interface.resource.clone(),
+            Code::UnknownDestination,
+            "its public address was not recorded",
+            "record its network interface",
+        )
+        .named(interface.name.clone())
+        .because("its public address was not recorded")
     })
 }
 
@@ -206,13 +201,13 @@ impl Ends {
 
     fn ends_elsewhere(&self, cx: Context<'_>, trace: &mut Trace, taken: &RouteTaken) {
         let elsewhere = round_trip::whereabouts(cx, &taken.delivery);
-        trace.stop(|| StepText {
-            resource: ResourceRef::of(ResourceKind::Address, &self.destination.to_string()),
-            name: None,
-            because: String::new(),
-            code: Code::NoDestination,
-            why: format!("packets for {} end {elsewhere}", self.destination),
-            lift: "route it by an internet gateway or a NAT gateway".into(),
+        trace.block(|| {
+            StepText::blocked(
+                ResourceRef::of(ResourceKind::Address, &self.destination.to_string()),
+                Code::NoDestination,
+                format!("packets for {} end {elsewhere}", self.destination),
+                "route it by an internet gateway or a NAT gateway",
+            )
         });
     }
 }

@@ -168,13 +168,13 @@ fn same_path(taken: &RouteTaken, number: usize, back: &RouteTaken) -> bool {
 
 fn lost(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &ResourceRef) {
     let elsewhere = round_trip::whereabouts(cx, delivery);
-    trace.stop(|| StepText {
-        resource: gateway.clone(),
-        name: None,
-        because: String::new(),
-        code: Code::Reply,
-        why: format!("the replies end {elsewhere}, and not where the request came from"),
-        lift: format!("route the replies by {gateway}"),
+    trace.block(|| {
+        StepText::blocked(
+            gateway.clone(),
+            Code::Reply,
+            format!("the replies end {elsewhere}, and not where the request came from"),
+            format!("route the replies by {gateway}"),
+        )
     });
 }
 

@@ -123,11 +123,11 @@ pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: D
     }
     let mut trace = Trace::new(detail);
     dns_names::resolve(cx, &mut trace, from.interface, to);
-    let way = path(cx, &mut trace, sender(cx, from), to.interface, to.own.address);
+    let path = path(cx, &mut trace, sender(cx, from), to.interface, to.own.address);
     let rest = trace.steps.split_off(0);
     trace.replies = false;
     vpc_endpoint::initiate(cx, &mut trace, from.interface);
-    let kept = way.references == References::Kept;
+    let kept = path.references == References::Kept;
     filters::security_groups(
         cx,
         &mut trace,
@@ -142,8 +142,8 @@ pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: D
     let mut rest = rest;
     let replies = rest.split_off(back_begins);
     trace.steps.extend(rest);
-    let kept = way.references >= References::Inbound;
-    receive(cx, &mut trace, to.interface, way.seen, Some(from.interface), kept);
+    let kept = path.references >= References::Inbound;
+    receive(cx, &mut trace, to.interface, path.seen, Some(from.interface), kept);
     trace.steps.extend(replies);
     finished(trace, ranges::family(to.own.address))
 }
@@ -158,7 +158,7 @@ pub(crate) fn path(
 ) -> PathOutcome {
     let receiver = cx.network.interfaces.at(to);
     let taken = trace::send(cx, trace, from, address);
-    let way = PathOutcome {
+    let path = PathOutcome {
         seen: taken.seen,
         references: taken.references,
         appliances: !taken.appliances.is_empty(),
@@ -170,27 +170,28 @@ pub(crate) fn path(
             if !trace.is_over() && !replies::is_direct(&taken, from, server) {
                 replies::from_inside(cx, trace, Client::Inside(from), &taken, server);
             }
-            way
+            path
         }
         // The VPC of the receiver has the address on the internet as well.
         Delivery::Internet(_) if let Some(end) = over_internet::receiver(to, address) => {
             over_internet::arrive(cx, trace, from, &taken, end);
-            PathOutcome { references: References::Lost, ..way }
+            PathOutcome { references: References::Lost, ..path }
         }
-        Delivery::Unknown => way,
-        Delivery::Dropped => PathOutcome { references: would_be(cx, from, receiver.vpc), ..way },
+        Delivery::Unknown => path,
+        Delivery::Dropped => PathOutcome { references: would_be(cx, from, receiver.vpc), ..path },
         elsewhere => {
             let elsewhere = whereabouts(cx, elsewhere);
-            trace.stop(|| StepText {
-                resource: receiver.resource.clone(),
-                name: receiver.name.clone(),
-                because: String::new(),
-                code: Code::NoDestination,
-                why: format!("packets for {address} end {elsewhere}"),
-                lift: "lead the route to where the receiver is".into(),
+            trace.block(|| {
+                StepText::blocked(
+                    receiver.resource.clone(),
+                    Code::NoDestination,
+                    format!("packets for {address} end {elsewhere}"),
+                    "point the route at the VPC of the receiver",
+                )
+                .named(receiver.name.clone())
             });
             trace.fix(|| fix::route_into(cx, from.at, receiver.vpc, address));
-            PathOutcome { references: would_be(cx, from, receiver.vpc), ..way }
+            PathOutcome { references: would_be(cx, from, receiver.vpc), ..path }
         }
     }
 }
@@ -245,16 +246,18 @@ pub(crate) fn outward(
         replies::from_outside(cx, &mut trace, sender, &taken);
     } else if !arrived && !matches!(taken.delivery, Delivery::Dropped | Delivery::Unknown) {
         let elsewhere = whereabouts(cx, &taken.delivery);
-        trace.stop(|| StepText {
-            resource: ResourceRef::of(ResourceKind::Address, &to.to_string()),
-            name: None,
-            because: String::new(),
-            code: Code::NoDestination,
-            why: format!("packets for {} end {elsewhere}", cx.words(to)),
-            lift: match taken.delivery {
-                Delivery::Inside { .. } => format!("ask about an interface: nothing in use has {to} there"),
-                _ => "route it by an internet gateway or a NAT gateway".to_owned(),
-            },
+        trace.block(|| {
+            StepText::blocked(
+                ResourceRef::of(ResourceKind::Address, &to.to_string()),
+                Code::NoDestination,
+                format!("packets for {} end {elsewhere}", cx.words(to)),
+                match taken.delivery {
+                    Delivery::Inside { .. } => {
+                        format!("ask about an interface: nothing in use has {to} there")
+                    }
+                    _ => "route it by an internet gateway or a NAT gateway".to_owned(),
+                },
+            )
         });
         trace.fix(|| fix::route(cx, sender.at, to, sender.public, false));
     }
@@ -372,13 +375,14 @@ pub(crate) fn receive(
     let interface = cx.network.interfaces.at(index);
     trace.replies = false;
     if interface.kind == InterfaceKind::NatGateway {
-        trace.stop(|| StepText {
-            resource: interface.resource.clone(),
-            name: interface.name.clone(),
-            because: String::new(),
-            code: Code::NatInward,
-            why: "a NAT gateway takes in nothing unasked".into(),
-            lift: "ask about the instances behind it".into(),
+        trace.block(|| {
+            StepText::blocked(
+                interface.resource.clone(),
+                Code::NatInward,
+                "a NAT gateway accepts no inbound connections",
+                "choose the private address behind it as the destination",
+            )
+            .named(interface.name.clone())
         });
     }
     vpc_endpoint::receive(cx, trace, index);

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::RouteTarget;
+use crate::inventory::{Call, RouteTarget};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space;
 use crate::reach::network::route_tables::{RouteRow, words};
 use crate::reach::network::table::VpcIx;
 use crate::reach::trace::hop::nat_gateway;
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::steps::{self, StepText, Trace};
 use crate::reach::trace::{Packet, RegionalTable};
 
 /// The route that decides where a packet is; met as a step.
@@ -25,13 +25,15 @@ pub(crate) fn look_up(
         (None, Ok(table)) => cx.network.tables.at(table),
         (None, Err(gap)) => {
             let target = likely(cx, node.vpc, to);
-            trace.doubt(Some(gap), || StepText {
-                resource: (&node.id).into(),
-                name: node.name.clone(),
-                because: "its route table was not seen".into(),
-                code: Code::UnknownDestination,
-                why: "its route table was not seen".into(),
-                lift: "let ec2:DescribeRouteTables be seen".into(),
+            trace.unknown(Some(gap), || {
+                StepText::blocked(
+                    &node.id,
+                    Code::UnknownDestination,
+                    "its route table was not seen",
+                    steps::collect(Call::RouteTables),
+                )
+                .named(node.name.clone())
+                .because("its route table was not seen")
             });
             return target.map(|target| (target, None));
         }
@@ -39,32 +41,26 @@ pub(crate) fn look_up(
     // Packets for what AWS reserves are not forwarded, whatever a route says.
     let reserved = address_space::is_reserved(to);
     let row = table.lookup(to).filter(|_| !reserved);
-    let plain = |because: String, code: Code, why: String, lift: String| StepText {
-        resource: (&table.id).into(),
-        name: table.name.clone(),
-        because,
-        code,
-        why,
-        lift,
+    let blocked = |code: Code, why: String, advice: String| {
+        StepText::blocked(&table.id, code, why, advice).named(table.name.clone())
     };
     // The local routes are in every table, and only a longer prefix beats them.
     let local = row.is_some_and(|row| row.target == RouteTarget::Local) && table.unknown.is_none();
     let settled = local || reserved;
     if let (Some(gap), false) = (table.unknown, settled) {
-        trace.doubt(Some(gap), || {
-            plain(
-                String::new(),
+        trace.unknown(Some(gap), || {
+            blocked(
                 Code::UnknownDestination,
                 "not all of its routes were seen".into(),
-                "let all routes be seen".into(),
+                steps::collect(Call::RouteTables),
             )
         });
     }
     match row {
         None => {
-            trace.stop(|| {
+            trace.block(|| {
                 let called = cx.words(to);
-                let lift = match &packet.left {
+                let advice = match &packet.left {
                     Some(nat) => nat_gateway::way_out(nat),
                     None if reserved => {
                         "ask about another address: this one is reserved for services of AWS, and no route leads there"
@@ -72,14 +68,13 @@ pub(crate) fn look_up(
                     }
                     None => format!("add a route to {called} to {}, by a gateway that leads there", table.id),
                 };
-                plain(String::new(), Code::NoRoute, format!("{} has no route to {called}", table.id), lift)
+                blocked(Code::NoRoute, format!("{} has no route to {called}", table.id), advice)
             });
             None
         }
         Some(row) if row.blackhole => {
-            trace.stop(|| {
-                plain(
-                    String::new(),
+            trace.block(|| {
+                blocked(
                     Code::BadStateRoute,
                     format!("its route {} is a black hole: {} is gone", words(row), row.target),
                     format!("take the route {} away, or lead it to what is there", words(row)),
@@ -88,7 +83,7 @@ pub(crate) fn look_up(
             None
         }
         Some(row) => {
-            trace.pass(|| plain(words(row), Code::NoRoute, String::new(), String::new()));
+            trace.pass(|| StepText::allowed(&table.id, words(row)).named(table.name.clone()));
             Some((row.target.clone(), Some(row.clone())))
         }
     }

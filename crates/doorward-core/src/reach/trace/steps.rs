@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Direction, ResourceRef};
+use crate::inventory::{Call, Direction, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::compare::change::Change;
 use crate::reach::flows::Flows;
@@ -48,12 +48,52 @@ pub(crate) struct GroupCheck {
 pub(crate) struct StepText {
     pub(crate) resource: ResourceRef,
     pub(crate) name: Option<String>,
-    /// Why it lets through.
+    /// Why it allows what it allows.
     pub(crate) because: String,
-    /// Why it does not.
+    /// Why it does not allow the rest, where it may block at all.
+    pub(crate) block: Option<Block>,
+}
+
+/// The advice where the answer of a call would say more.
+pub(crate) fn collect(call: Call) -> String {
+    format!("allow {} and collect the inventory again", call.permission())
+}
+
+/// Why something does not allow a flow.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
     pub(crate) code: Code,
     pub(crate) why: String,
-    pub(crate) lift: String,
+    /// What to do about it, where no change of the account is known.
+    pub(crate) advice: String,
+}
+
+impl StepText {
+    /// Something that allows everything, and why.
+    pub(crate) fn allowed(resource: impl Into<ResourceRef>, because: impl Into<String>) -> Self {
+        Self { resource: resource.into(), name: None, because: because.into(), block: None }
+    }
+
+    /// Something that does not allow everything, or of which that is not known: why, and what to do about it.
+    pub(crate) fn blocked(
+        resource: impl Into<ResourceRef>,
+        code: Code,
+        why: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let block = Block { code, why: why.into(), advice: advice.into() };
+        Self { resource: resource.into(), name: None, because: String::new(), block: Some(block) }
+    }
+
+    /// With the name that people gave it.
+    pub(crate) fn named(self, name: Option<String>) -> Self {
+        Self { name, ..self }
+    }
+
+    /// With the reason why it allows what it allows.
+    pub(crate) fn because(self, because: impl Into<String>) -> Self {
+        Self { because: because.into(), ..self }
+    }
 }
 
 /// How much is wanted of what a packet meets.
@@ -133,12 +173,12 @@ impl Trace {
     }
 
     /// Meets something that lets nothing through.
-    pub(crate) fn stop(&mut self, note: impl FnOnce() -> StepText) {
+    pub(crate) fn block(&mut self, note: impl FnOnce() -> StepText) {
         self.meet(Bounds::none(), None, || StepKind::Text(note()));
     }
 
     /// Meets something of which it is not known what it lets through.
-    pub(crate) fn doubt(&mut self, gap: Option<GapIx>, note: impl FnOnce() -> StepText) {
+    pub(crate) fn unknown(&mut self, gap: Option<GapIx>, note: impl FnOnce() -> StepText) {
         self.meet(Bounds::unknown(), gap, || StepKind::Text(note()));
     }
 

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::Ipv4Addr;
 
-use super::{Layout, Note, Obstacle, Site};
+use super::{Dependent, Layout, Lost, Note, Obstacle, Site};
 use crate::inventory::{
-    Call, ElasticAddress, Endpoint, EndpointId, InternetGateway, InternetGatewayId, Inventory, NatGateway,
-    NatGatewayId, PlannedId, RouteTable, RouteTableId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
-    Tags, Vpc, VpcId, made_by,
+    Call, ElasticAddress, Endpoint, EndpointId, Instance, InstanceId, InternetGateway, InternetGatewayId,
+    Inventory, NamedResource, NatGateway, NatGatewayId, PlannedId, ResourceRef, RouteTable, RouteTableId,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetId, Tags, Vpc, VpcId, made_by,
 };
 use crate::mark::{Because, Mark};
-use crate::name::InstallationId;
-use crate::topology::Purpose;
+use crate::name::{InstallationId, NetworkName};
+use crate::topology::{Part, Purpose};
 
 /// A kind of resource that networks are made of and that has tags.
 pub trait Made: Clone + PartialEq {
@@ -57,6 +57,7 @@ made! {
     NatGateway NatGatewayId nat_gateways,
     ElasticAddress Ipv4Addr elastic_addresses,
     Endpoint EndpointId endpoints,
+    Instance InstanceId instances,
     SecurityGroup SecurityGroupId groups,
 }
 
@@ -73,17 +74,18 @@ pub(super) struct Draft<'a> {
     kept: BTreeSet<String>,
     obstacles: Vec<Obstacle>,
     notes: Vec<Note>,
+    lost: Vec<Lost>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(actual: &'a Inventory, site: &'a Site) -> Self {
-        let (kept, obstacles, notes) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Self { actual, site, wanted: actual.clone(), kept, obstacles, notes }
+        let (kept, obstacles, notes, lost) = (BTreeSet::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { actual, site, wanted: actual.clone(), kept, obstacles, notes, lost }
     }
 
-    /// Reports each call that gave no whole answer in this place.
+    /// Reports each call that gave no whole answer in this account and Region.
     pub(super) fn needs(&mut self, calls: &[Call]) {
-        for gap in calls.iter().filter_map(|call| self.actual.gap(*call, &self.site.place)) {
+        for gap in calls.iter().filter_map(|call| self.actual.gap(*call, &self.site.account_region)) {
             self.obstacles.push(Obstacle::Unread(gap.clone()));
         }
     }
@@ -96,6 +98,21 @@ impl<'a> Draft<'a> {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+    }
+
+    pub(super) fn lose(&mut self, lost: Lost) {
+        self.lost.push(lost);
+    }
+
+    /// Notes that a resource is left as it is, because something uses it.
+    pub(super) fn in_use(&mut self, what: ResourceRef, users: Vec<NamedResource>) {
+        let users = self.users(users);
+        self.note(Note::InUse { what, users });
+    }
+
+    /// Resources with their owners.
+    pub(super) fn users(&self, users: Vec<NamedResource>) -> Vec<Dependent> {
+        users.into_iter().map(|user| Dependent::of(self.actual, user)).collect()
     }
 
     /// What would otherwise be left as it is, because something uses it, prevents the layout.
@@ -115,17 +132,33 @@ impl<'a> Draft<'a> {
 
     pub(super) fn finish(self) -> Result<Layout, Vec<Obstacle>> {
         if self.obstacles.is_empty() {
-            Ok(Layout { wanted: self.wanted, notes: self.notes })
+            Ok(Layout { wanted: self.wanted, notes: self.notes, lost: self.lost })
         } else {
             Err(self.obstacles)
         }
     }
 
+    /// The VPCs that were made for a network: more than one where an answer was lost.
+    pub(super) fn vpcs_of(&self, network: &NetworkName) -> Vec<&'a Vpc> {
+        let (text, by) = (Purpose::of(network, Part::Vpc).to_string(), &self.site.by);
+        self.actual.vpcs.values().filter(|it| made_by(&it.tags, by) == Some(text.as_str())).collect()
+    }
+
     /// The resource of a kind that stands for a purpose. Of several, which a lost answer can leave, the first.
-    pub(super) fn standing<K: Made>(&self, purpose: &Purpose) -> Option<&'a K> {
+    pub(super) fn existing<K: Made>(&self, purpose: &Purpose) -> Option<&'a K> {
+        self.existing_if(purpose, |_| true)
+    }
+
+    /// The same among those that can stay: AWS describes what failed or was deleted beside what replaced it.
+    pub(super) fn existing_if<K: Made>(
+        &self,
+        purpose: &Purpose,
+        stays: impl Fn(&K) -> bool,
+    ) -> Option<&'a K> {
         let text = purpose.to_string();
         let by = &self.site.by;
-        K::all(self.actual).values().find(|it| made_by(it.tags(), by) == Some(text.as_str()))
+        let mut all = K::all(self.actual).values();
+        all.find(|it| made_by(it.tags(), by) == Some(text.as_str()) && stays(it))
     }
 
     /// Keeps the resource of a purpose, or has it made.
@@ -135,8 +168,19 @@ impl<'a> Draft<'a> {
         id: impl Fn(&K) -> &K::Id,
         new: impl FnOnce(K::Id, Tags) -> K,
     ) -> K::Id {
-        let standing = self.standing::<K>(purpose).map(|it| id(it).clone());
-        let id = standing.unwrap_or_else(|| K::Id::planned(&purpose.to_string()));
+        self.put_if(purpose, |_| true, id, new)
+    }
+
+    /// Keeps the resource of a purpose if it can stay, or has one made.
+    pub(super) fn put_if<K: Made<Id: PlannedId>>(
+        &mut self,
+        purpose: &Purpose,
+        stays: impl Fn(&K) -> bool,
+        id: impl Fn(&K) -> &K::Id,
+        new: impl FnOnce(K::Id, Tags) -> K,
+    ) -> K::Id {
+        let existing = self.existing_if::<K>(purpose, stays).map(|it| id(it).clone());
+        let id = existing.unwrap_or_else(|| K::Id::planned(&purpose.to_string()));
         self.keep(&id);
         let tags = self.tags(purpose);
         K::all_mut(&mut self.wanted).entry(id.clone()).or_insert_with(|| new(id.clone(), tags));
@@ -151,10 +195,11 @@ impl<'a> Draft<'a> {
         name: String,
         about: String,
     ) -> SecurityGroupId {
-        let place = self.site.place.clone();
+        let account_region = self.site.account_region.clone();
         let vpc = Some(vpc.clone());
         let rules = BTreeMap::new();
-        let group = |id, tags| SecurityGroup { id, place, owner: None, vpc, name, about, tags, rules };
+        let group =
+            |id, tags| SecurityGroup { id, account_region, owner: None, vpc, name, about, tags, rules };
         self.put::<SecurityGroup>(purpose, |group| &group.id, group)
     }
 

@@ -24,17 +24,51 @@ pub(super) fn lay_out(
     if network.endpoints.is_empty() {
         return;
     }
-    let Some(region) = draft.site.place.region.clone() else {
+    let Some(region) = draft.site.account_region.region.clone().or(network.at.region.clone()) else {
         draft.obstacle(Obstacle::NoRegion { network: network.name.clone() });
         return;
     };
+    let mut unnamed = Vec::new();
     for service in &network.endpoints {
         let name = service.in_region(&region);
         match service.kind() {
             EndpointKind::Gateway => gateway(draft, network, vpc, service, name, tables),
+            _ if lacks_dns(draft, network, vpc, service, &name) => unnamed.push(service.to_string()),
             _ => interface(draft, network, vpc, service, name, subnets),
         }
     }
+    let off = draft.wanted.vpcs.get(vpc).and_then(|vpc| vpc.dns.off());
+    if let Some(off) = off.filter(|_| !unnamed.is_empty()) {
+        let (network, vpc, services) = (network.name.clone(), vpc.clone(), unnamed.join(", "));
+        draft.obstacle(Obstacle::NoPrivateDns { network, vpc, off, services });
+    }
+}
+
+/// Whether an endpoint would be made whose private DNS name needs an attribute that is off in somebody else's VPC, where only
+/// they may turn it on (PrivateLink guide, "DNS names").
+fn lacks_dns(
+    draft: &Draft<'_>,
+    network: &Network,
+    vpc: &VpcId,
+    service: &EndpointService,
+    name: &str,
+) -> bool {
+    let is_off = draft.wanted.vpcs.get(vpc).is_some_and(|vpc| vpc.dns.off().is_some());
+    let purpose = Purpose::of(&network.name, Part::Endpoint(service.clone()));
+    is_off
+        && foreign(draft, vpc, name).is_none()
+        && draft.existing_if::<Endpoint>(&purpose, Endpoint::can_serve).is_none()
+}
+
+/// Somebody else's endpoint for a service.
+fn foreign<'a>(draft: &Draft<'a>, vpc: &VpcId, name: &str) -> Option<&'a Endpoint> {
+    let by = &draft.site.by;
+    draft.actual.endpoints.values().find(|endpoint| {
+        endpoint.vpc == *vpc
+            && endpoint.service == name
+            && endpoint.can_serve()
+            && made_by(&endpoint.tags, by).is_none()
+    })
 }
 
 fn new(
@@ -67,8 +101,9 @@ fn gateway(
     tables: &BTreeSet<RouteTableId>,
 ) {
     let purpose = Purpose::of(&network.name, Part::Endpoint(service.clone()));
-    let id = draft.put::<Endpoint>(
+    let id = draft.put_if::<Endpoint>(
         &purpose,
+        Endpoint::can_serve,
         |endpoint| &endpoint.id,
         |id, tags| new(id, tags, vpc, EndpointKind::Gateway, name),
     );
@@ -87,20 +122,17 @@ fn interface(
     name: String,
     subnets: &Subnets,
 ) {
-    let by = &draft.site.by;
-    let foreign = draft.actual.endpoints.values().find(|endpoint| {
-        endpoint.vpc == *vpc && endpoint.service == name && made_by(&endpoint.tags, by).is_none()
-    });
     // A VPC has one endpoint with the private DNS name of a service (PrivateLink guide, "DNS names").
-    if let Some(foreign) = foreign {
+    if let Some(foreign) = foreign(draft, vpc, &name) {
         let (network, endpoint) = (network.name.clone(), (&foreign.id).into());
         draft.note(Note::ForeignEndpoint { network, endpoint, service: service.to_string() });
         return;
     }
     let group = group(draft, network, vpc);
     let purpose = Purpose::of(&network.name, Part::Endpoint(service.clone()));
-    let id = draft.put::<Endpoint>(
+    let id = draft.put_if::<Endpoint>(
         &purpose,
+        Endpoint::can_serve,
         |endpoint| &endpoint.id,
         |id, tags| new(id, tags, vpc, EndpointKind::Interface, name),
     );
@@ -135,9 +167,10 @@ pub(crate) fn route_all(inventory: &mut Inventory) {
     let gateways = inventory.endpoints.values().filter(|endpoint| endpoint.kind == EndpointKind::Gateway);
     let lists: Vec<(EndpointId, PrefixListId, BTreeSet<RouteTableId>)> = gateways
         .filter_map(|endpoint| {
-            let region = inventory.vpcs.get(&endpoint.vpc).and_then(|vpc| vpc.place.region.as_ref());
+            let region = inventory.vpcs.get(&endpoint.vpc).and_then(|vpc| vpc.account_region.region.as_ref());
             let list = inventory.prefix_lists.values().find(|list| {
-                list.name == endpoint.service && (region.is_none() || list.place.region.as_ref() == region)
+                list.name == endpoint.service
+                    && (region.is_none() || list.account_region.region.as_ref() == region)
             })?;
             Some((endpoint.id.clone(), list.id.clone(), endpoint.tables.clone()))
         })

@@ -42,8 +42,8 @@ pub(super) fn nat(
         Nat::None => BTreeMap::new(),
         Nat::Gateway => {
             // The one that stands stays, so that the address with which the network is known to others stays too.
-            let standing = zones.iter().find(|zone| standing(draft, network, zone).is_some());
-            let Some(host) = standing.or(zones.first()) else { return BTreeMap::new() };
+            let existing = zones.iter().find(|zone| existing(draft, network, zone).is_some());
+            let Some(host) = existing.or(zones.first()) else { return BTreeMap::new() };
             zonal(draft, network, vpc, subnets, host).map(everywhere).unwrap_or_default()
         }
         Nat::GatewayPerZone => {
@@ -64,9 +64,9 @@ fn serves(gateway: &NatGateway) -> bool {
     matches!(gateway.state.as_str(), "available" | "pending")
 }
 
-fn standing<'a>(draft: &Draft<'a>, network: &Network, zone: &ZoneId) -> Option<&'a NatGateway> {
+fn existing<'a>(draft: &Draft<'a>, network: &Network, zone: &ZoneId) -> Option<&'a NatGateway> {
     let purpose = Purpose::of(&network.name, Part::NatGateway(zone.clone()));
-    draft.standing::<NatGateway>(&purpose).filter(|gateway| serves(gateway))
+    draft.existing_if::<NatGateway>(&purpose, serves)
 }
 
 fn zonal(
@@ -76,7 +76,7 @@ fn zonal(
     subnets: &Subnets,
     zone: &ZoneId,
 ) -> Option<NatGatewayId> {
-    if let Some(gateway) = standing(draft, network, zone) {
+    if let Some(gateway) = existing(draft, network, zone) {
         draft.keep(&gateway.id);
         if let Some(address) = gateway.public_address {
             draft.keep(&address);
@@ -104,7 +104,7 @@ fn zonal(
 
 fn regional(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId) -> NatGatewayId {
     let purpose = Purpose::of(&network.name, Part::RegionalNatGateway);
-    if let Some(gateway) = draft.standing::<NatGateway>(&purpose).filter(|gateway| serves(gateway)) {
+    if let Some(gateway) = draft.existing_if::<NatGateway>(&purpose, serves) {
         let id = gateway.id.clone();
         draft.keep(&id);
         becomes_available(draft, &id);
@@ -146,9 +146,9 @@ fn becomes_available(draft: &mut Draft<'_>, id: &NatGatewayId) {
 /// The elastic address of a gateway: the one that stands, or one that AWS chooses.
 fn address(draft: &mut Draft<'_>, network: &Network, zone: &ZoneId) -> Ipv4Addr {
     let purpose = Purpose::of(&network.name, Part::NatAddress(zone.clone()));
-    if let Some(standing) = draft.standing::<ElasticAddress>(&purpose) {
-        draft.keep(&standing.public);
-        return standing.public;
+    if let Some(existing) = draft.existing::<ElasticAddress>(&purpose) {
+        draft.keep(&existing.public);
+        return existing.public;
     }
     let taken = |address: &Ipv4Addr| {
         draft.wanted.elastic_addresses.contains_key(address)
@@ -156,7 +156,13 @@ fn address(draft: &mut Draft<'_>, network: &Network, zone: &ZoneId) -> Ipv4Addr 
     };
     let public =
         (1..).map(ElasticAddress::planned).find(|address| !taken(address)).unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let address = ElasticAddress { public, private: None, interface: None, tags: draft.tags(&purpose) };
+    let address = ElasticAddress {
+        public,
+        allocation: None,
+        private: None,
+        interface: None,
+        tags: draft.tags(&purpose),
+    };
     draft.keep(&public);
     draft.wanted.elastic_addresses.insert(public, address);
     public

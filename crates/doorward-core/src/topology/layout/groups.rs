@@ -1,12 +1,13 @@
 //! The security groups of roles, with rules that reference groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Obstacle;
 use super::draft::Draft;
-use crate::inventory::{Direction, Peer, RuleIdentity, SecurityGroupId, StandingRule, VpcId, made_by};
+use super::{Note, Obstacle};
+use crate::inventory::{Call, Direction, ExistingRule, Peer, RuleIdentity, SecurityGroupId, VpcId, made_by};
 use crate::mark::{Because, Mark};
 use crate::name::RoleName;
+use crate::net::Family;
 use crate::topology::{Network, Part, Purpose, Role, Source, Topology};
 
 /// The groups of a network's roles. All are there before the first rule, so roles may admit each other.
@@ -30,10 +31,15 @@ pub(super) fn lay_out(
             }
         }
     }
-    for (role, rules) in rules {
-        if let Some(id) = groups.get(role) {
-            set_rules(draft, id, rules);
+    let existing: BTreeSet<&RoleName> =
+        topology.roles_in(&network.name).filter(|role| role.group.is_some()).map(|role| &role.name).collect();
+    for (role, mut rules) in rules {
+        let Some(id) = groups.get(role) else { continue };
+        if existing.contains(role) {
+            undeclared(draft, role, id, &rules);
+            leave_covered(draft, vpc, id, &mut rules);
         }
+        set_rules(draft, id, rules);
     }
     groups
 }
@@ -75,8 +81,75 @@ fn rules_of<'r>(
     rules
 }
 
-/// The group of a role; none if somebody else's has its name.
+/// Notes the rules of somebody else's group that are not declared.
+fn undeclared(draft: &mut Draft<'_>, role: &RoleName, id: &SecurityGroupId, rules: &[(RuleIdentity, Mark)]) {
+    let declared: BTreeSet<&RuleIdentity> = rules.iter().map(|(rule, _)| rule).collect();
+    let others: Vec<String> =
+        foreign_rules(draft, id).filter(|rule| !declared.contains(rule)).map(ToString::to_string).collect();
+    if !others.is_empty() {
+        draft.note(Note::ForeignRules { role: role.clone(), group: id.clone(), rules: others });
+    }
+}
+
+/// Takes out what the rules of somebody else's group allow already: a narrower rule beside them would change nothing.
+fn leave_covered(
+    draft: &Draft<'_>,
+    vpc: &VpcId,
+    id: &SecurityGroupId,
+    rules: &mut Vec<(RuleIdentity, Mark)>,
+) {
+    let families: BTreeSet<Family> = match draft.actual.vpcs.get(vpc) {
+        Some(vpc) => vpc.cidrs.iter().map(|cidr| cidr.family()).collect(),
+        None => BTreeSet::new(),
+    };
+    rules.retain(|(rule, _)| !allows(foreign_rules(draft, id), rule, &families));
+}
+
+/// The rules of a group that are not ours.
+fn foreign_rules<'d>(
+    draft: &'d Draft<'_>,
+    id: &SecurityGroupId,
+) -> impl Iterator<Item = &'d RuleIdentity> + Clone {
+    let (by, noted) = (&draft.site.by, &draft.actual.noted);
+    draft.actual.groups.get(id).into_iter().flat_map(move |group| {
+        let foreign = group.rules.iter().filter(|(_, rule)| group.owned_rule(rule, by, noted).is_none());
+        foreign.map(|(identity, _)| identity)
+    })
+}
+
+/// Whether standing rules allow all that another one would, in a VPC with addresses of these families.
+pub(in crate::topology) fn allows<'r>(
+    existing: impl Iterator<Item = &'r RuleIdentity> + Clone,
+    rule: &RuleIdentity,
+    families: &BTreeSet<Family>,
+) -> bool {
+    let alike =
+        || existing.clone().filter(|one| one.direction == rule.direction && one.flow.covers(rule.flow));
+    let to_all = |family: Family| {
+        alike()
+            .any(|one| matches!(one.peer, Peer::Cidr(cidr) if cidr.family() == family && cidr.is_everyone()))
+    };
+    match &rule.peer {
+        Peer::Cidr(wanted) => alike().any(|one| matches!(one.peer, Peer::Cidr(cidr) if cidr.covers(*wanted))),
+        Peer::Group(_) => {
+            let needed = families.iter().filter(|family| rule.flow.fits(**family));
+            let reaches_all = !families.is_empty() && needed.copied().all(to_all);
+            alike().any(|one| one.peer == rule.peer) || reaches_all
+        }
+        Peer::PrefixList(_) => alike().any(|one| one.peer == rule.peer),
+    }
+}
+
+/// The group of a role; none if somebody else's has its name, or the one that it names is not there.
 fn group(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, role: &Role) -> Option<SecurityGroupId> {
+    if let Some(id) = &role.group {
+        let there = draft.actual.groups.get(id).is_some_and(|group| group.vpc.as_ref() == Some(vpc));
+        if !there && draft.actual.gap(Call::SecurityGroups, &draft.site.account_region).is_none() {
+            let (role, group) = (role.name.clone(), id.clone());
+            draft.obstacle(Obstacle::NoGroup { role, group, vpc: vpc.clone() });
+        }
+        return there.then(|| id.clone());
+    }
     let by = &draft.site.by;
     // A VPC has one group of a name (EC2 API reference, `InvalidGroup.Duplicate`).
     let taken = draft.actual.groups.values().find(|group| {
@@ -98,7 +171,7 @@ fn group(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, role: &Role) -> 
 pub(super) fn set_rules(draft: &mut Draft<'_>, id: &SecurityGroupId, rules: Vec<(RuleIdentity, Mark)>) {
     let by = draft.site.by.clone();
     let Some(group) = draft.wanted.groups.get(id) else { return };
-    let mut kept: BTreeMap<RuleIdentity, StandingRule> = group
+    let mut kept: BTreeMap<RuleIdentity, ExistingRule> = group
         .rules
         .iter()
         .filter(|(_, rule)| group.owned_rule(rule, &by, &draft.actual.noted).is_none())
@@ -106,7 +179,7 @@ pub(super) fn set_rules(draft: &mut Draft<'_>, id: &SecurityGroupId, rules: Vec<
         .collect();
     for (identity, mark) in rules {
         let before = group.rules.get(&identity).and_then(|rule| rule.id.clone());
-        kept.entry(identity).or_insert_with(|| StandingRule {
+        kept.entry(identity).or_insert_with(|| ExistingRule {
             id: before,
             description: mark.to_string(),
             tag: Some(by.to_string()),

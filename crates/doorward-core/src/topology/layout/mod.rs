@@ -1,14 +1,19 @@
 //! The inventory that declared networks and roles amount to, around what stands already.
 //!
-//! A resource that stands is found by its tags, and keeps its id, its prefix and all that the declaration does not speak of.
-//! One that is to be made has a [planned id](crate::inventory::PlannedId). Nothing that is not ours is changed, but for the
-//! security groups that a resource has attached.
+//! A resource that stands is found by its tags, and keeps its id, its prefix and all that the declaration does not
+//! speak of. One that is to be made has a [planned id](crate::inventory::PlannedId). Nothing that is not ours is
+//! changed, but for the security groups that a resource has attached.
 
+mod dependent;
 mod draft;
+mod elsewhere;
 mod endpoints;
+mod environment;
+mod fixed;
 mod gateways;
 mod groups;
 mod holder;
+mod lost;
 mod obstacle;
 mod subnets;
 mod surplus;
@@ -21,15 +26,21 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use dependent::Dependent;
 pub use draft::{Made, purpose_of};
 pub(crate) use endpoints::route_all;
+pub(crate) use environment::{forget_database, forget_instance};
+pub(super) use groups::allows;
 pub use holder::Holder;
+pub use lost::Lost;
 pub use obstacle::{Note, Obstacle};
+pub(crate) use subnets::follow;
 pub(crate) use surplus::forget_subnet;
+pub use surplus::installations;
 pub use vpc::DefaultParts;
 
-use super::{Topology, ZoneId};
-use crate::inventory::{Call, Inventory, Place};
+use super::{Environment, Topology, Transition, ZoneId};
+use crate::inventory::{AccountRegion, Call, ImageId, Inventory, VpcId};
 use crate::name::{InstallationId, NetworkName};
 use draft::Draft;
 
@@ -37,12 +48,16 @@ use draft::Draft;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     /// The account and Region whose inventory is given.
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// The installation that owns what it makes.
     pub by: InstallationId,
-    /// The availability zones of the Region with their names in this account, without Local Zones and without zones that the
-    /// account has not opted in to; none where they are not known.
+    /// The availability zones of the Region with their names in this account, without Local Zones and without zones
+    /// that the account has not opted in to; none where they are not known.
     pub zones: Option<BTreeMap<ZoneId, String>>,
+    /// Whether these are all zones of the Region, and not only those in which there are subnets.
+    pub has_all_zones: bool,
+    /// The images that parameters of Systems Manager name, by the names of these, as far as they were read.
+    pub images: BTreeMap<String, ImageId>,
 }
 
 /// An account as the declaration says.
@@ -52,6 +67,8 @@ pub struct Layout {
     pub wanted: Inventory,
     /// What is left as it is, and why.
     pub notes: Vec<Note>,
+    /// What an environment loses that is stopped.
+    pub lost: Vec<Lost>,
 }
 
 /// The calls without whose answers a resource that stands would be made again.
@@ -69,14 +86,29 @@ const NEEDED: [Call; 11] = [
     Call::DatabaseSubnetGroups,
 ];
 
-/// Lays out the networks of a place, or says all that prevents it.
+/// Lays out the networks of an account and Region, or says all that prevents it.
 ///
 /// A network that is no longer declared is left as it is: [`without`] is for that.
 pub fn layout(topology: &Topology, actual: &Inventory, site: &Site) -> Result<Layout, Vec<Obstacle>> {
+    layout_of(&topology.networks.keys().cloned().collect(), topology, actual, site)
+}
+
+/// Lays out some of the networks of an account and Region; the others stay as they are.
+pub fn layout_of(
+    networks: &BTreeSet<NetworkName>,
+    topology: &Topology,
+    actual: &Inventory,
+    site: &Site,
+) -> Result<Layout, Vec<Obstacle>> {
     let mut draft = Draft::new(actual, site);
     draft.needs(&NEEDED);
-    for network in topology.networks.values().filter(|network| site.is_for(&network.at)) {
-        if let Some(vpc) = vpc::choose(&mut draft, network) {
+    if topology.environments.values().any(|it| networks.contains(&it.network)) {
+        draft.needs(&environment::NEEDED);
+    }
+    let chosen = |network: &&super::Network| networks.contains(&network.name) && site.is_for(&network.at);
+    for network in topology.networks.values().filter(chosen) {
+        let vpc = vpc::choose(&mut draft, network);
+        if let Some(vpc) = vpc.filter(|vpc| elsewhere::check(&mut draft, network, vpc)) {
             lay_out(&mut draft, topology, network, &vpc);
         }
     }
@@ -91,16 +123,28 @@ fn lay_out(
     vpc: &crate::inventory::VpcId,
 ) {
     let zones = zones::choose(draft, network, vpc);
-    let subnets = subnets::lay_out(draft, network, vpc, &zones);
+    let subnets =
+        if zones.is_empty() { subnets::Subnets::new() } else { lay_out_subnets(draft, network, vpc, &zones) };
+    let groups = groups::lay_out(draft, topology, network, vpc);
+    environment::lay_out(draft, topology, network, (vpc, &subnets), &groups);
+    holder::attach(draft, topology, network, vpc, &groups);
+    surplus::remove(draft, &network.name);
+    endpoints::route_all(&mut draft.wanted);
+}
+
+fn lay_out_subnets(
+    draft: &mut Draft<'_>,
+    network: &super::Network,
+    vpc: &crate::inventory::VpcId,
+    zones: &BTreeSet<ZoneId>,
+) -> subnets::Subnets {
+    let subnets = subnets::lay_out(draft, network, vpc, zones);
     let internet = gateways::internet(draft, network, vpc);
     let nat = gateways::nat(draft, network, vpc, &subnets);
     let tables = tables::lay_out(draft, network, vpc, &subnets, &internet, &nat);
     endpoints::lay_out(draft, network, vpc, &subnets, &tables);
     subnets::databases(draft, network, vpc, &subnets);
-    let groups = groups::lay_out(draft, topology, network, vpc);
-    holder::attach(draft, topology, network, vpc, &groups);
-    surplus::remove(draft, &network.name);
-    endpoints::route_all(&mut draft.wanted);
+    subnets
 }
 
 /// The account without a network, which may be declared or not, or all that prevents its destruction.
@@ -111,12 +155,58 @@ pub fn without(name: &NetworkName, actual: &Inventory, site: &Site) -> Result<La
     draft.finish()
 }
 
+/// The account after an environment was started or stopped, or all that prevents it. Nothing else of its network changes.
+pub fn after_transition(
+    environment: &Environment,
+    transition: Transition,
+    topology: &Topology,
+    actual: &Inventory,
+    site: &Site,
+) -> Result<Layout, Vec<Obstacle>> {
+    let mut draft = Draft::new(actual, site);
+    draft.needs(&environment::NEEDED);
+    // A stop creates nothing, so what else could not be read does not prevent it.
+    if transition == Transition::Start {
+        draft.needs(&NEEDED);
+    }
+    environment::change(&mut draft, topology, environment, transition);
+    draft.finish()
+}
+
 impl Site {
-    /// Whether a network is declared for this place. A recording may name the account, which a policy does not.
-    pub fn is_for(&self, at: &Place) -> bool {
+    /// A site in an inventory, with the zones that were described, or else those that subnets are in.
+    pub fn of(inventory: &Inventory, account_region: AccountRegion, by: InstallationId) -> Self {
+        let described = inventory.zones.iter().filter(|((at, _), _)| *at == account_region);
+        let usable = described.filter(|(_, zone)| zone.is_availability_zone && zone.is_usable);
+        let named = |(id, name): (&String, Option<&String>)| {
+            Some((id.parse::<ZoneId>().ok()?, name.cloned().unwrap_or_default()))
+        };
+        let zones: BTreeMap<ZoneId, String> =
+            usable.filter_map(|((_, id), zone)| named((id, zone.name.as_ref()))).collect();
+        if !zones.is_empty() {
+            return Self {
+                account_region,
+                by,
+                zones: Some(zones),
+                has_all_zones: true,
+                images: BTreeMap::new(),
+            };
+        }
+        let is_here =
+            |vpc: &VpcId| inventory.vpcs.get(vpc).is_some_and(|vpc| vpc.account_region == account_region);
+        let subnets = inventory.subnets.values().filter(|subnet| is_here(&subnet.vpc));
+        let zones: BTreeMap<ZoneId, String> =
+            subnets.filter_map(|it| named((it.zone_id.as_ref()?, it.zone.as_ref()))).collect();
+        let zones = Some(zones).filter(|zones| !zones.is_empty());
+        Self { account_region, by, zones, has_all_zones: false, images: BTreeMap::new() }
+    }
+
+    /// Whether a network is declared for this account and Region. A recording may name the account, which a policy does
+    /// not, and need not name the Region.
+    pub fn is_for(&self, at: &AccountRegion) -> bool {
         let same =
             |one: &Option<String>, other: &Option<String>| one == other || one.is_none() || other.is_none();
-        self.place.region == at.region && same(&self.place.profile, &at.profile)
+        same(&self.account_region.region, &at.region) && same(&self.account_region.profile, &at.profile)
     }
 
     /// All zones of the Region, as far as they are known.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::{Note, Obstacle};
-use crate::inventory::{Subnet, SubnetGroup, SubnetId, VpcId};
+use crate::inventory::{Database, Inventory, Subnet, SubnetGroup, SubnetId, VpcId};
 use crate::net::{Cidr, Family};
 use crate::topology::slot::Pairs;
 use crate::topology::{Network, Part, Purpose, SubnetKind, VpcChoice, ZoneId};
@@ -23,7 +23,7 @@ pub(super) fn lay_out(
     // Those that stand are kept first, so that no new one takes their prefix.
     for zone in zones {
         for kind in SubnetKind::ALL {
-            if let Some(subnet) = draft.standing::<Subnet>(&purpose(network, kind, zone)) {
+            if let Some(subnet) = draft.existing::<Subnet>(&purpose(network, kind, zone)) {
                 let id = subnet.id.clone();
                 draft.keep(&id);
                 subnets.insert((kind, zone.clone()), id);
@@ -111,9 +111,9 @@ fn pair(
     let is_free = |cidr: Cidr| !taken.iter().any(|other| other.covers(cidr) || cidr.covers(*other));
     let has = |pairs: Pairs, pair: u32| {
         SubnetKind::ALL.into_iter().filter(|kind| !missing.contains(kind)).any(|kind| {
-            let standing = draft.standing::<Subnet>(&purpose(network, kind, zone));
+            let existing = draft.existing::<Subnet>(&purpose(network, kind, zone));
             let cidr = pairs.subnet(pair, kind);
-            standing.zip(cidr).is_some_and(|(standing, cidr)| standing.cidrs.contains(&cidr))
+            existing.zip(cidr).is_some_and(|(existing, cidr)| existing.cidrs.contains(&cidr))
         })
     };
     let fits =
@@ -135,6 +135,16 @@ fn pair(
         .find(|(pairs, pair)| fits(*pairs, *pair))
 }
 
+/// Databases have the subnets of their DB subnet group.
+pub(crate) fn follow(inventory: &mut Inventory, group: &SubnetGroup) {
+    let is_in = |it: &&mut Database| {
+        it.account_region == group.account_region && it.settings.subnet_group.as_ref() == Some(&group.name)
+    };
+    for database in inventory.databases.values_mut().filter(is_in) {
+        database.subnets.clone_from(&group.subnets);
+    }
+}
+
 /// The DB subnet group of the private subnets. RDS refuses one that does not cover two zones (RDS API reference,
 /// `DBSubnetGroupDoesNotCoverEnoughAZs`).
 pub(super) fn databases(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, subnets: &Subnets) {
@@ -146,8 +156,13 @@ pub(super) fn databases(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, s
     }
     let name = SubnetGroup::owned_name(&draft.site.by, &network.name);
     draft.keep(&name);
-    let place = draft.site.place.clone();
-    let group =
-        SubnetGroup { name: name.clone(), place: place.clone(), vpc: Some(vpc.clone()), subnets: private };
-    draft.wanted.database_subnet_groups.insert((place, name), group);
+    let account_region = draft.site.account_region.clone();
+    let group = SubnetGroup {
+        name: name.clone(),
+        account_region: account_region.clone(),
+        vpc: Some(vpc.clone()),
+        subnets: private,
+    };
+    draft.wanted.database_subnet_groups.insert((account_region, name), group.clone());
+    follow(&mut draft.wanted, &group);
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, Made, purpose_of};
 use super::holder::{self, Holder};
-use super::{DefaultParts, Note, Obstacle};
+use super::{DefaultParts, Note, Obstacle, environment};
 use crate::inventory::{
-    ElasticAddress, Endpoint, InternetGateway, Inventory, NamedResource, NatGateway, Peer, ResourceKind,
-    ResourceRef, RouteTable, RouteTarget, SecurityGroup, SecurityGroupId, Subnet, SubnetGroup, SubnetId, Vpc,
-    VpcId,
+    Database, ElasticAddress, Endpoint, Instance, InternetGateway, Inventory, NamedResource, NatGateway,
+    Peer, ResourceKind, ResourceRef, RouteTable, RouteTarget, SecurityGroup, SecurityGroupId, Subnet,
+    SubnetGroup, SubnetId, Tags, Vpc, VpcId,
 };
-use crate::name::NetworkName;
+use crate::mark::Mark;
+use crate::name::{InstallationId, NetworkName};
 use crate::topology::{Purpose, Topology};
 
 /// Removes what a network no longer has, in so far as nothing uses it.
@@ -37,9 +38,18 @@ pub(super) fn remove(draft: &mut Draft<'_>, network: &NetworkName) {
         ((&it.id).into(), routed_by(draft, &RouteTarget::InternetGateway(it.id.clone())))
     });
     let name = SubnetGroup::owned_name(&draft.site.by, network);
-    if !draft.is_kept(&name) {
-        let key = (draft.site.place.clone(), name);
+    if draft.is_kept(&name) {
+        return;
+    }
+    let key = (draft.site.account_region.clone(), name);
+    let databases = draft.wanted.databases.values();
+    let users = databases.filter(|it| it.settings.subnet_group.as_ref() == Some(&key.1));
+    let users: Vec<NamedResource> = users.map(|it| NamedResource::of(it.resource(), None)).collect();
+    if users.is_empty() {
         draft.wanted.database_subnet_groups.remove(&key);
+    } else if draft.wanted.database_subnet_groups.contains_key(&key) {
+        let what = ResourceRef::named(ResourceKind::DatabaseSubnetGroup, &key.1, &key.0);
+        draft.in_use(what, users);
     }
 }
 
@@ -68,7 +78,7 @@ fn drop_unused<K: Made>(
             return true;
         }
         draft.keep(id);
-        draft.note(Note::InUse { what, users });
+        draft.in_use(what, users);
         false
     });
     gone
@@ -83,7 +93,7 @@ fn routed_by(draft: &Draft<'_>, target: &RouteTarget) -> Vec<NamedResource> {
 
 /// What has an address of ours, but for our own NAT gateways that go.
 fn users_of_address(draft: &Draft<'_>, address: &ElasticAddress) -> Vec<NamedResource> {
-    let gateways = draft.wanted.nat_gateways.values().filter(|it| it.state != "failed");
+    let gateways = draft.wanted.nat_gateways.values().filter(|it| !it.has_failed());
     let gateways = gateways.filter(|it| it.public_address == Some(address.public));
     let mut users: Vec<NamedResource> =
         gateways.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))).collect();
@@ -96,7 +106,7 @@ fn users_of_address(draft: &Draft<'_>, address: &ElasticAddress) -> Vec<NamedRes
 
 /// What of ours stays in a subnet.
 fn made_in(draft: &Draft<'_>, subnet: &SubnetId) -> Vec<NamedResource> {
-    let gateways = draft.wanted.nat_gateways.values();
+    let gateways = draft.wanted.nat_gateways.values().filter(|it| !it.has_failed());
     let gateways = gateways.filter(|it| it.availability.subnet() == Some(subnet));
     let endpoints = draft.wanted.endpoints.values().filter(|it| it.subnets.contains(subnet));
     gateways
@@ -123,7 +133,7 @@ fn groups(draft: &mut Draft<'_>, network: &NetworkName) {
             draft.wanted.groups.remove(id);
         } else {
             draft.keep(id);
-            draft.note(Note::InUse { what: id.into(), users });
+            draft.in_use(id.into(), users);
         }
     }
     // A rule that references a group keeps it from being deleted.
@@ -173,7 +183,7 @@ fn users(
 
 /// What is in a subnet and is not ours.
 pub(super) fn occupants(draft: &Draft<'_>, vpc: &VpcId, subnet: &SubnetId) -> Vec<NamedResource> {
-    let inventory = draft.actual;
+    let inventory = &draft.wanted;
     let by = &draft.site.by;
     let gateways = inventory.nat_gateways.values().filter(|it| it.owned(by).is_some());
     let endpoints = inventory.endpoints.values().filter(|it| it.owned(by).is_some());
@@ -192,7 +202,7 @@ pub(super) fn occupants(draft: &Draft<'_>, vpc: &VpcId, subnet: &SubnetId) -> Ve
         })
         .map(|it| NamedResource::of(&it.id, it.tags.get("Name")))
         .collect();
-    let foreign = inventory.nat_gateways.values().filter(|it| it.owned(by).is_none());
+    let foreign = inventory.nat_gateways.values().filter(|it| it.owned(by).is_none() && !it.has_failed());
     let foreign = foreign.filter(|it| it.availability.subnet() == Some(subnet));
     users.extend(foreign.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))));
     let balancers = inventory.load_balancers.values().filter(|it| it.subnets.contains(subnet));
@@ -201,6 +211,13 @@ pub(super) fn occupants(draft: &Draft<'_>, vpc: &VpcId, subnet: &SubnetId) -> Ve
     users.extend(
         functions.filter(|it| it.subnets.contains(subnet)).map(|it| NamedResource::of(it.resource(), None)),
     );
+    let zone = inventory.subnets.get(subnet).and_then(|it| it.zone.as_ref());
+    let is_in = |it: &&Database| {
+        let elsewhere = it.zone.is_some() && it.zone.as_ref() != zone && it.settings.multi_az == Some(false);
+        it.subnets.contains(subnet) && !elsewhere
+    };
+    let databases = inventory.databases.values().filter(is_in);
+    users.extend(databases.map(|it| NamedResource::of(it.resource(), None)));
     users
 }
 
@@ -218,33 +235,56 @@ pub(super) fn undeclared(draft: &mut Draft<'_>, topology: &Topology) {
 }
 
 fn purposes(inventory: &Inventory, draft: &Draft<'_>) -> Vec<Purpose> {
-    fn of<K: Made>(inventory: &Inventory, draft: &Draft<'_>) -> Vec<Purpose> {
-        K::all(inventory).values().filter_map(|it| purpose_of(it.tags(), &draft.site.by)).collect()
+    tags_of_parts(inventory).filter_map(|tags| purpose_of(tags, &draft.site.by)).collect()
+}
+
+/// The tags of everything that networks are made of.
+fn tags_of_parts(inventory: &Inventory) -> impl Iterator<Item = &Tags> {
+    fn of<K: Made<Id: 'static> + 'static>(inventory: &Inventory) -> impl Iterator<Item = &Tags> {
+        K::all(inventory).values().map(Made::tags)
     }
-    [
-        of::<Vpc>(inventory, draft),
-        of::<Subnet>(inventory, draft),
-        of::<RouteTable>(inventory, draft),
-        of::<InternetGateway>(inventory, draft),
-        of::<NatGateway>(inventory, draft),
-        of::<ElasticAddress>(inventory, draft),
-        of::<Endpoint>(inventory, draft),
-        of::<SecurityGroup>(inventory, draft),
-    ]
-    .concat()
+    of::<Vpc>(inventory)
+        .chain(of::<Subnet>(inventory))
+        .chain(of::<RouteTable>(inventory))
+        .chain(of::<InternetGateway>(inventory))
+        .chain(inventory.nat_gateways.values().filter(|it| !it.has_failed()).map(Made::tags))
+        .chain(of::<ElasticAddress>(inventory))
+        .chain(of::<Endpoint>(inventory))
+        .chain(of::<Instance>(inventory))
+        .chain(inventory.databases.values().map(|it| &it.tags))
+        .chain(of::<SecurityGroup>(inventory))
+}
+
+/// The installations that made resources of some networks, as the tags of these resources say.
+pub fn installations(inventory: &Inventory, networks: &BTreeSet<NetworkName>) -> BTreeSet<InstallationId> {
+    tags_of_parts(inventory)
+        .filter_map(|tags| {
+            let by: InstallationId = tags.get(Mark::TAG)?.parse().ok()?;
+            let purpose = purpose_of(tags, &by)?;
+            networks.contains(&purpose.network).then_some(by)
+        })
+        .collect()
 }
 
 /// Removes a whole network, or says all that uses it.
 pub(super) fn destroy(draft: &mut Draft<'_>, network: &NetworkName) {
     if !purposes(draft.actual, draft).iter().any(|purpose| purpose.network == *network) {
-        let (network, place) = (network.clone(), draft.site.place.clone());
-        draft.obstacle(Obstacle::NothingToDestroy { network, place });
+        // What could not be read may belong to it.
+        if !draft.is_clear() {
+            return;
+        }
+        let (network, account_region) = (network.clone(), draft.site.account_region.clone());
+        draft.obstacle(Obstacle::NothingToDestroy { network, account_region });
         return;
     }
+    // While they have their groups still, by which their interfaces are known.
+    environment::destroy(draft, network);
     let ours = holder::groups_of(draft, network);
     let vpcs: Vec<VpcId> = draft.actual.vpcs.keys().cloned().collect();
     for vpc in &vpcs {
-        for holder in Holder::all_in(draft.actual, vpc) {
+        // One whose groups cannot be changed keeps them, and so is among their users.
+        let holders = Holder::all_in(draft.actual, vpc).into_iter();
+        for holder in holders.filter(|it| it.fixed(draft.actual).is_none()).collect::<Vec<_>>() {
             holder::set(draft, vpc, &holder, &ours, BTreeSet::new());
         }
     }
@@ -253,6 +293,7 @@ pub(super) fn destroy(draft: &mut Draft<'_>, network: &NetworkName) {
         let Some(vpc) = draft.actual.subnets.get(id).map(|subnet| subnet.vpc.clone()) else { continue };
         let users = occupants(draft, &vpc, id);
         if !users.is_empty() {
+            let users = draft.users(users);
             draft.obstacle(Obstacle::InUse { what: id.into(), users });
         }
     }
@@ -273,10 +314,12 @@ fn vpc(draft: &mut Draft<'_>, network: &NetworkName) {
         let mut users = wanted.in_vpc(&id);
         let subnet_groups = wanted.database_subnet_groups.values().filter(|it| it.vpc.as_ref() == Some(&id));
         users.extend(subnet_groups.map(|it| {
-            let resource = ResourceRef::named(ResourceKind::DatabaseSubnetGroup, &it.name, &it.place);
+            let resource =
+                ResourceRef::named(ResourceKind::DatabaseSubnetGroup, &it.name, &it.account_region);
             NamedResource::of(resource, None)
         }));
         if !users.is_empty() {
+            let users = draft.users(users);
             draft.obstacle(Obstacle::InUse { what: (&id).into(), users });
             continue;
         }

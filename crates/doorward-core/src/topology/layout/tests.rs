@@ -1,17 +1,29 @@
 //! What prevents a layout, what a layout leaves as it is, and what it keeps.
 
+mod left;
+
 use super::*;
 use crate::inventory::*;
 use crate::mark::Mark;
-use crate::plan::network::testing::{AsPlanned, account, by, cidr, id, place, site, zone};
+use crate::plan::network::testing::{AsPlanned, account, account_region, by, cidr, id, site, zone};
 use crate::plan::network::{Ids, network_difference, perform_change};
-use crate::topology::{Part, Purpose, SubnetKind};
+use crate::topology::{Part, Purpose, SubnetKind, VpcChoice};
 
 /// What a text declares, for the Region eu-west-1.
 fn declared(text: &str) -> Topology {
     let policy =
         format!("[people]\npasswords = \"a\"\ngroups = \"b\"\n[aws]\nregion = \"eu-west-1\"\n{text}");
-    crate::policy::parse(&policy, "p").expect("a policy").topology
+    // The account has short ids, and a policy long ones.
+    let policy = policy.replace("\"vpc-0d\"", "\"vpc-0a1b2c3d4e5f60718\"");
+    let mut topology = crate::policy::parse(&policy, "p").expect("a policy").topology;
+    for network in topology.networks.values_mut() {
+        if let VpcChoice::Existing(vpc) = &mut network.vpc
+            && text.contains("\"vpc-0d\"")
+        {
+            *vpc = id("vpc-0d");
+        }
+    }
+    topology
 }
 
 fn obstacles(text: &str, account: &Inventory, site: &Site) -> Vec<String> {
@@ -48,7 +60,7 @@ fn subnets(account: &Inventory) -> Vec<String> {
 #[test]
 fn an_inventory_with_gaps_prevents_a_layout() {
     let mut account = account();
-    account.gaps.push(Gap::of(Call::Subnets, &place(), "AccessDenied: no"));
+    account.gaps.push(Gap::of(Call::Subnets, &account_region(), "AccessDenied: no"));
     assert_eq!(
         obstacles("[network.n]\n", &account, &site(3)),
         [
@@ -86,7 +98,7 @@ fn zones_have_to_be_there() {
     assert_eq!(
         obstacles("[network.n]\n", &account(), &unknown),
         [
-            "[network.n] says in how many zones it has subnets, and the zones of eu-west-1 are not known; name them by their IDs"
+            "[network.n] says in how many zones it has subnets, and the zones of eu-west-1 are not known: name them by their IDs, or record `aws ec2 describe-availability-zones`"
         ]
     );
     let named = declared("[network.n]\nzones = [\"euw1-az1\", \"euw1-az2\"]\n");
@@ -100,6 +112,65 @@ fn the_prefix_of_a_vpc_cannot_be_changed() {
         obstacles("[network.n]\ncidr = \"10.9.0.0/16\"\n", &account, &site(3)),
         [
             "[network.n] has `cidr = \"10.9.0.0/16\"`, but new:n/vpc has 10.0.0.0/16, and AWS cannot change the CIDR block that a VPC was created with"
+        ]
+    );
+}
+
+#[test]
+fn a_network_does_not_move_to_another_vpc() {
+    let (made, default) = ("[network.n]\n", "[network.n]\nvpc = \"default\"\nnat = \"none\"\n");
+    let check = |first: &str, second: &str, vpc: &str, elsewhere: &str| {
+        let account = applied(first, account());
+        let expected = format!(
+            "[network.n] is {vpc}, but {elsewhere}, and AWS moves none of them: destroy them first with `doorward destroy n`, or declare {vpc} under another name"
+        );
+        assert_eq!(obstacles(second, &account, &site(3)), [expected]);
+        // As the text says: destroyed, it can be declared with the other VPC.
+        let gone =
+            without(&"n".parse().expect("a name"), &account, &site(3)).expect("nothing uses it").wanted;
+        assert!(layout(&declared(second), &gone, &site(3)).is_ok());
+    };
+    check(made, default, "the default VPC vpc-0d", "13 resources of it are in new:n/vpc");
+    check(made, "[network.n]\nvpc = \"vpc-0d\"\n", "vpc-0d", "13 resources of it are in new:n/vpc");
+    check(default, made, "a new VPC", "10 resources of it are in vpc-0d");
+    let role = "[network.n]\nvpc = \"vpc-0d\"\nzones = []\nendpoints = []\nnat = \"none\"\n[role.db]\n";
+    check(role, made, "a new VPC", "1 resource of it is in vpc-0d");
+    // The VPC that was made, named by its ID, is the same one.
+    let account = applied(made, account());
+    let mut same = declared(made);
+    for network in same.networks.values_mut() {
+        network.vpc = VpcChoice::Existing(VpcId::planned("n/vpc"));
+    }
+    let same = layout(&same, &account, &site(3)).expect("the same VPC");
+    assert!(network_difference(&account, &same.wanted, &by()).is_empty());
+}
+
+#[test]
+fn of_two_vpcs_the_one_with_the_network_in_it_is_used() {
+    let mut account = applied("[network.n]\n", account());
+    let mut second = account.vpcs["new:n/vpc"].clone();
+    // Before and after it in the order of ids.
+    for name in ["a-second", "z-second"] {
+        second.id = id(name);
+        account.vpcs.insert(second.id.clone(), second.clone());
+        let wanted = layout(&declared("[network.n]\n"), &account, &site(3)).expect("a layout");
+        assert!(network_difference(&account, &wanted.wanted, &by()).is_empty());
+    }
+    assert_eq!(
+        notes("[network.n]\n", &account),
+        ["a-second", "z-second"].map(|vpc| format!(
+            "{vpc} was created for the network n as well and has nothing of it; it stays until the network is destroyed"
+        ))
+    );
+    let gone = without(&"n".parse().expect("a name"), &account, &site(3)).expect("nothing uses it").wanted;
+    assert_eq!(gone.vpcs.keys().map(ToString::to_string).collect::<Vec<_>>(), ["vpc-0d"]);
+    // With something of it in both, it is not known which one is meant.
+    let subnet = account.subnets.values_mut().find(|it| it.owned(&by()).is_some()).expect("a subnet");
+    subnet.vpc = id("z-second");
+    assert_eq!(
+        obstacles("[network.n]\n", &account, &site(3)),
+        [
+            "[network.n] is new:n/vpc, but 2 resources of it are in z-second, and AWS moves none of them: destroy them first with `doorward destroy n`, or declare new:n/vpc under another name"
         ]
     );
 }
@@ -239,6 +310,7 @@ fn what_is_in_use_is_neither_removed_nor_destroyed() {
     interface.vpc = subnet.vpc.clone();
     interface.subnet = subnet.id.clone();
     interface.instance = None;
+    interface.description = "ELB app/shop/0123456789abcdef".into();
     interface.groups = [group].into();
     interface.tags = [("Name".to_owned(), "broker".to_owned())].into();
     account.interfaces.insert(interface.id.clone(), interface);
@@ -247,8 +319,8 @@ fn what_is_in_use_is_neither_removed_nor_destroyed() {
     assert_eq!(
         told,
         [
-            "security group new:n/role/db is no longer declared and stays, because eni-0x (broker) uses it",
-            "subnet new:n/private-subnet/euw1-az2 is no longer declared and stays, because eni-0x (broker) uses it",
+            "security group new:n/role/db is no longer declared and stays, because eni-0x (broker) of the load balancer shop uses it",
+            "subnet new:n/private-subnet/euw1-az2 is no longer declared and stays, because eni-0x (broker) of the load balancer shop uses it",
         ]
     );
     let obstacles = without(&"n".parse().expect("a name"), &account, &site(3)).expect_err("it is in use");
@@ -256,8 +328,8 @@ fn what_is_in_use_is_neither_removed_nor_destroyed() {
     assert_eq!(
         told,
         [
-            "new:n/private-subnet/euw1-az2 cannot be deleted: eni-0x (broker) uses it",
-            "new:n/role/db cannot be deleted: eni-0x (broker) uses it",
+            "new:n/private-subnet/euw1-az2 cannot be deleted: eni-0x (broker) of the load balancer shop uses it",
+            "new:n/role/db cannot be deleted: eni-0x (broker) of the load balancer shop uses it",
         ]
     );
     let missing = without(&"m".parse().expect("a name"), &account, &site(3)).expect_err("nothing there");
@@ -269,7 +341,7 @@ fn rules_of_grants_in_a_role_stay() {
     let mut account = applied("[network.n]\nvpc = \"default\"\n[role.db]\n", account());
     let grant: Mark = "doorward 3f9c2a1b static office".parse().expect("a mark");
     let rule =
-        StandingRule { id: Some(id("sgr-0g")), description: grant.to_string(), tag: Some(by().to_string()) };
+        ExistingRule { id: Some(id("sgr-0g")), description: grant.to_string(), tag: Some(by().to_string()) };
     let identity: RuleIdentity = "tcp/5432 from 198.51.100.0/24".parse().expect("a rule");
     let group = account.groups.values_mut().find(|it| it.name == "db").expect("a group");
     group.rules.insert(identity, rule);

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Obstacle;
 use super::draft::Draft;
+use super::{Note, Obstacle};
 use crate::inventory::{
-    AclEntry, Destination, Direction, DnsAttributes, Inventory, NetworkAcl, NetworkAclId, PlannedId, Route,
-    RouteTable, RouteTableId, RouteTarget, SecurityGroup, SecurityGroupId, Tags, Vpc, VpcId,
+    AclEntry, Call, Destination, Direction, DnsAttribute, DnsAttributes, Inventory, NetworkAcl, NetworkAclId,
+    PlannedId, Route, RouteTable, RouteTableId, RouteTarget, SecurityGroup, SecurityGroupId, Tags, Vpc,
+    VpcId,
 };
 use crate::net::{Cidr, Family, Flow};
 use crate::topology::{Network, Part, Purpose, VpcChoice};
@@ -57,7 +58,7 @@ impl DefaultParts {
         };
         let group = SecurityGroup {
             id: self.group.clone(),
-            place: vpc.place.clone(),
+            account_region: vpc.account_region.clone(),
             owner: vpc.owner.clone(),
             vpc: Some(vpc.id.clone()),
             name: "default".into(),
@@ -96,22 +97,24 @@ pub(super) fn local(vpc: &Vpc) -> Vec<Route> {
 
 /// The VPC of a network: the one that exists, or one that is to be made; none with an obstacle.
 pub(super) fn choose(draft: &mut Draft<'_>, network: &Network) -> Option<VpcId> {
-    let place = draft.site.place.clone();
+    let account_region = draft.site.account_region.clone();
     match &network.vpc {
         VpcChoice::Made(cidr) => made(draft, network, *cidr),
         VpcChoice::Default => {
-            let default = draft.actual.vpcs.values().find(|vpc| vpc.default && vpc.place == place);
+            let default =
+                draft.actual.vpcs.values().find(|vpc| vpc.default && vpc.account_region == account_region);
             let default = default.map(|vpc| vpc.id.clone());
-            if default.is_none() {
-                draft.obstacle(Obstacle::NoDefaultVpc { network: network.name.clone(), place });
+            // A gap says itself that what is there is not known.
+            if default.is_none() && draft.actual.gap(Call::Vpcs, &account_region).is_none() {
+                draft.obstacle(Obstacle::NoDefaultVpc { network: network.name.clone(), account_region });
             }
             default
         }
         VpcChoice::Existing(id) => {
-            let there = draft.actual.vpcs.get(id).is_some_and(|vpc| vpc.place == place);
-            if !there {
+            let there = draft.actual.vpcs.get(id).is_some_and(|vpc| vpc.account_region == account_region);
+            if !there && draft.actual.gap(Call::Vpcs, &account_region).is_none() {
                 let (network, vpc) = (network.name.clone(), id.clone());
-                draft.obstacle(Obstacle::NoVpc { network, vpc, place });
+                draft.obstacle(Obstacle::NoVpc { network, vpc, account_region });
             }
             there.then(|| id.clone())
         }
@@ -120,7 +123,7 @@ pub(super) fn choose(draft: &mut Draft<'_>, network: &Network) -> Option<VpcId> 
 
 fn made(draft: &mut Draft<'_>, network: &Network, cidr: Cidr) -> Option<VpcId> {
     let purpose = |part| Purpose::of(&network.name, part);
-    if let Some(vpc) = draft.standing::<Vpc>(&purpose(Part::Vpc)) {
+    if let Some(vpc) = existing(draft, network) {
         if !vpc.cidrs.contains(&cidr) {
             let families = vpc.cidrs.iter().filter(|cidr| cidr.family() == Family::V4);
             let actual: Vec<String> = families.map(ToString::to_string).collect();
@@ -133,20 +136,23 @@ fn made(draft: &mut Draft<'_>, network: &Network, cidr: Cidr) -> Option<VpcId> {
             return None;
         }
         empty_default_group(draft, &vpc.id);
+        if let Some(wanted) = draft.wanted.vpcs.get_mut(&vpc.id) {
+            wanted.dns = all_on(wanted.dns);
+        }
         draft.keep(&vpc.id);
         return Some(vpc.id.clone());
     }
-    let place = draft.site.place.clone();
+    let account_region = draft.site.account_region.clone();
     let id = draft.put::<Vpc>(
         &purpose(Part::Vpc),
         |vpc| &vpc.id,
         |id, tags| Vpc {
             id,
-            place,
+            account_region,
             owner: None,
             cidrs: BTreeSet::from([cidr]),
             default: false,
-            dns: DnsAttributes::default(),
+            dns: DnsAttributes { support: Some(true), hostnames: Some(true) },
             tags,
         },
     );
@@ -159,6 +165,29 @@ fn made(draft: &mut Draft<'_>, network: &Network, cidr: Cidr) -> Option<VpcId> {
         parts.add(&mut draft.wanted, &vpc);
     }
     Some(id)
+}
+
+/// The VPC that was made for a network. Of several, which a lost answer can leave, the one that has the network in it.
+fn existing<'a>(draft: &mut Draft<'a>, network: &Network) -> Option<&'a Vpc> {
+    let all = draft.vpcs_of(&network.name);
+    let counts = super::elsewhere::count(draft, &network.name);
+    let count = |vpc: &Vpc| counts.get(&vpc.id).copied().unwrap_or_default();
+    // The first of those with the most resources.
+    let chosen = *all.iter().rev().max_by_key(|vpc| count(vpc))?;
+    for vpc in all.iter().filter(|vpc| vpc.id != chosen.id && count(vpc) == 1) {
+        draft.note(Note::SecondVpc { network: network.name.clone(), vpc: vpc.id.clone() });
+    }
+    Some(chosen)
+}
+
+/// Both DNS attributes on, where one of them is known to be off.
+fn all_on(mut dns: DnsAttributes) -> DnsAttributes {
+    for attribute in DnsAttribute::ALL {
+        if dns.is_off(attribute) {
+            dns.turn_on(attribute);
+        }
+    }
+    dns
 }
 
 /// A VPC of our own has a default security group without rules: what has no other group attached reaches nothing and is

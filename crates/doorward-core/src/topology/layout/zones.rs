@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Obstacle;
 use super::draft::{Draft, purpose_of};
 use super::surplus::occupants;
-use super::{Note, Obstacle};
 use crate::inventory::VpcId;
 use crate::topology::{Network, Part, ZoneId, Zones};
 
@@ -13,15 +13,15 @@ use crate::topology::{Network, Part, ZoneId, Zones};
 /// Of a number of zones, those stay that the network has subnets in; others are added in the order of their ids. It is never
 /// the first of a list, in which a new zone would move all others.
 pub(super) fn choose(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId) -> BTreeSet<ZoneId> {
-    let standing = standing(draft, network);
+    let existing = existing(draft, network);
     let mut zones = match &network.zones {
         Zones::These(zones) => {
             these(draft, network, zones);
             zones.clone()
         }
-        Zones::Count(count) => counted(draft, network, &standing, *count),
+        Zones::Count(count) => counted(draft, network, &existing, *count),
     };
-    for zone in standing.difference(&zones.clone()) {
+    for zone in existing.difference(&zones.clone()) {
         let subnets = draft.actual.subnets.values().filter(|subnet| {
             let of = purpose_of(&subnet.tags, &draft.site.by).filter(|of| of.network == network.name);
             of.is_some_and(|of| matches!(of.part, Part::Subnet(_, in_zone) if in_zone == *zone))
@@ -32,14 +32,14 @@ pub(super) fn choose(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId) -> B
             .collect();
         for (what, users) in used {
             zones.insert(zone.clone());
-            draft.note(Note::InUse { what, users });
+            draft.in_use(what, users);
         }
     }
     zones
 }
 
 /// The zones in which the network has subnets already.
-fn standing(draft: &Draft<'_>, network: &Network) -> BTreeSet<ZoneId> {
+fn existing(draft: &Draft<'_>, network: &Network) -> BTreeSet<ZoneId> {
     let subnets = draft.actual.subnets.values();
     let purposes = subnets.filter_map(|subnet| purpose_of(&subnet.tags, &draft.site.by));
     purposes
@@ -52,13 +52,13 @@ fn standing(draft: &Draft<'_>, network: &Network) -> BTreeSet<ZoneId> {
 }
 
 fn these(draft: &mut Draft<'_>, network: &Network, zones: &BTreeSet<ZoneId>) {
-    let Some(offered) = &draft.site.zones else { return };
+    let Some(offered) = draft.site.zones.as_ref().filter(|_| draft.site.has_all_zones) else { return };
     for zone in zones.iter().filter(|zone| !offered.contains_key(*zone)) {
         let offered: Vec<&str> = offered.keys().map(ZoneId::as_str).collect();
         draft.obstacle(Obstacle::NoZone {
             network: network.name.clone(),
             zone: zone.clone(),
-            place: draft.site.place.clone(),
+            account_region: draft.site.account_region.clone(),
             offered: offered.join(", "),
         });
     }
@@ -67,22 +67,25 @@ fn these(draft: &mut Draft<'_>, network: &Network, zones: &BTreeSet<ZoneId>) {
 fn counted(
     draft: &mut Draft<'_>,
     network: &Network,
-    standing: &BTreeSet<ZoneId>,
+    existing: &BTreeSet<ZoneId>,
     count: u8,
 ) -> BTreeSet<ZoneId> {
-    let (name, place) = (network.name.clone(), draft.site.place.clone());
+    let (name, account_region) = (network.name.clone(), draft.site.account_region.clone());
     let wanted = usize::from(count);
-    if standing.len() < wanted {
+    if existing.len() < wanted {
         match &draft.site.zones {
-            None => draft.obstacle(Obstacle::UnknownZones { network: name, place }),
+            None => draft.obstacle(Obstacle::UnknownZones { network: name, account_region }),
+            Some(offered) if offered.len() < wanted && !draft.site.has_all_zones => {
+                draft.obstacle(Obstacle::UnknownZones { network: name, account_region });
+            }
             Some(offered) if offered.len() < wanted => {
                 let offered = offered.len();
-                draft.obstacle(Obstacle::FewZones { network: name, count, place, offered });
+                draft.obstacle(Obstacle::FewZones { network: name, count, account_region, offered });
             }
             Some(_) => {}
         }
     }
     let offered = draft.site.known_zones();
-    let others = offered.into_iter().filter(|zone| !standing.contains(*zone));
-    standing.iter().chain(others).take(wanted).cloned().collect()
+    let others = offered.into_iter().filter(|zone| !existing.contains(*zone));
+    existing.iter().chain(others).take(wanted).cloned().collect()
 }

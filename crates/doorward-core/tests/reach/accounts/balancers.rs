@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::Recipe;
+use super::addresses::{Pick, pick, share};
 use super::numbers::{Said, line};
-use super::places::{Pick, pick, share};
 
 const PORTS: [u16; 5] = [22, 80, 443, 5432, 8080];
 

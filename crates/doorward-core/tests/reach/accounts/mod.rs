@@ -4,12 +4,12 @@
 //! account shrinks by leaving things out. What AWS would not let be made (two routes of one prefix, a route to
 //! another VPC's interface) is left out when the account is written.
 
+mod addresses;
 mod balancers;
 mod numbers;
-mod places;
 mod routes;
+mod routing;
 mod transits;
-mod ways;
 mod written;
 
 use std::fmt;
@@ -19,9 +19,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::written::account;
+use addresses::{AclRecipe, GroupRecipe, HostRecipe, Pick, Where, acl, group, host, pick, place, share};
 use balancers::{BalancerRecipe, TargetGroupRecipe, balancer, target_group};
-use places::{AclRecipe, GroupRecipe, HostRecipe, Pick, Where, acl, group, host, pick, place, share};
-use ways::{NatRecipe, SubnetRecipe, TableRecipe, TransitRecipe, VpcRecipe, nat, table, transit, vpc};
+use routing::{NatRecipe, SubnetRecipe, TableRecipe, TransitRecipe, VpcRecipe, nat, table, transit, vpc};
 /// A random account; it is shown as the lines that it was read from.
 #[derive(Clone)]
 pub struct Account {
@@ -88,7 +88,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         vec(acl(), 0..=3),
         vec(table(), 0..=4),
     );
-    let ways = (
+    let routing = (
         vec(nat(), 0..=3),
         vec((pick(), pick(), share(8), share(60)), 0..=2),
         vec(transit(), 0..=2),
@@ -98,7 +98,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         vec(target_group(), 1..=3),
         block,
     );
-    (network, ways).prop_map(
+    (network, routing).prop_map(
         |(
             (vpcs, subnets, hosts, groups, lists, acls, tables),
             (nats, peerings, transits, transit_peering, endpoints, balancers, target_groups, block),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use super::Recipe;
-use super::places::{Pick, Where};
+use super::addresses::{Pick, Where};
 
 /// What a line has said already, so that no other says it again.
 #[derive(Default)]

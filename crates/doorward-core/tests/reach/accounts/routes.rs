@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Recipe;
+use super::addresses::{Pick, Where};
 use super::numbers::{Said, line};
-use super::places::{Pick, Where};
-use super::ways::{RouteOf, RouteRecipe, Target};
+use super::routing::{RouteOf, RouteRecipe, Target};
 
 impl Recipe {
     pub(super) fn write_tables(&self, text: &mut String, lists: usize) {

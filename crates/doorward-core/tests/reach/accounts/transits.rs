@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Recipe;
+use super::addresses::{Pick, Where};
 use super::numbers::{Said, line};
-use super::places::{Pick, Where};
-use super::ways::{TransitRecipe, TransitRouteRecipe};
+use super::routing::{TransitRecipe, TransitRouteRecipe};
 
 impl Recipe {
     pub(super) fn write_transits(&self, text: &mut String) {

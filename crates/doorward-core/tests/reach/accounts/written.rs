@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::Recipe;
+use super::addresses::{EntryRecipe, PeerRecipe};
 use super::numbers::{Said, line};
-use super::places::{EntryRecipe, PeerRecipe};
 
 impl Recipe {
     pub(super) fn write(&self) -> String {

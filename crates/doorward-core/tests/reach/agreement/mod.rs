@@ -60,7 +60,7 @@ impl Asked {
     fn agrees(&self, question: &Question) -> Result<(), TestCaseError> {
         let (from, to) = (self.end(&question.from), self.end(&question.to));
         let answer = self.real.ask(&from, &to, None);
-        if question.ways.is_empty() && question.handed.is_empty() {
+        if question.paths.is_empty() && question.handed.is_empty() {
             prop_assert!(
                 answer.at_most.is_empty(),
                 "{} -> {}: no way, but the engine says {}",
@@ -99,10 +99,10 @@ impl Asked {
     /// The verdict on one flow, and the ports that its replies come back to.
     fn agrees_on_replies(&self, question: &Question, packet: Packet) -> Result<(), TestCaseError> {
         // Between several points the ports are those of the way that the answer shows; only one is compared.
-        let ([way], []) = (question.ways.as_slice(), question.handed.as_slice()) else { return Ok(()) };
+        let ([path], []) = (question.paths.as_slice(), question.handed.as_slice()) else { return Ok(()) };
         let (from, to) = (self.end(&question.from), self.end(&question.to));
         let answer = self.real.ask(&from, &to, Some(&packet.flow().into()));
-        let back = ports_back(self.inventory(), way, packet, &self.clients);
+        let back = ports_back(self.inventory(), path, packet, &self.clients);
         if question.may_pass(self.inventory(), packet, &self.clients) && back.is_empty() {
             prop_assert_eq!(answer.verdict, Verdict::Unknown);
             return Ok(());
@@ -419,22 +419,22 @@ fn random_accounts_have_all_kinds_of_answers() {
         let mut all = between_interfaces(inventory);
         all.extend(with_outside(inventory, seed, 3));
         for question in &all {
-            for (way, reply) in &question.ways {
-                *ways_by.entry(kind_of(way, reply.is_ok())).or_default() += 1;
+            for (path, reply) in &question.paths {
+                *ways_by.entry(kind_of(path, reply.is_ok())).or_default() += 1;
             }
             for handed in &question.handed {
                 let kept = if handed.kept { "preserved" } else { "replaced" };
                 let before = if handed.before.is_empty() { "" } else { ", behind another" };
                 *ways_by.entry(format!("balancer, client {kept}{before}")).or_default() += 1;
-                let straight = |way: &_, packet| ports_back(inventory, way, packet, &clients);
+                let straight = |path: &_, packet| ports_back(inventory, path, packet, &clients);
                 if !handed.ports_back(handed.sending.sent, &straight).is_empty() {
                     *ways_by.entry(format!("allowed by a balancer, client {kept}")).or_default() += 1;
                 }
             }
             let mut passing = 0;
             for &packet in &packets {
-                let straight = |way: &_, packet| ports_back(inventory, way, packet, &clients);
-                let backs = question.ways.iter().map(|way| straight(way, packet));
+                let straight = |path: &_, packet| ports_back(inventory, path, packet, &clients);
+                let backs = question.paths.iter().map(|path| straight(path, packet));
                 let handed = question.handed.iter();
                 let by_balancers = handed.map(|handed| handed.ports_back(packet, &straight));
                 let best = backs.chain(by_balancers).max_by_key(|back| back.len()).unwrap_or_default();
@@ -443,13 +443,13 @@ fn random_accounts_have_all_kinds_of_answers() {
                     some if packet.has_ports() && some < clients.len() => ("partly", true),
                     _ => ("yes", true),
                 };
-                if !question.ways.is_empty() {
+                if !question.paths.is_empty() {
                     *packets_that.entry(name).or_default() += 1;
                 }
                 passing += usize::from(passes);
             }
             let fitting =
-                |packet: &&Packet| question.ways.iter().any(|(way, _)| packet.flow().fits(way.family));
+                |packet: &&Packet| question.paths.iter().any(|(path, _)| packet.flow().fits(path.family));
             let name = match passing {
                 0 => "no",
                 all if all == packets.iter().filter(fitting).count() => "yes",
@@ -487,19 +487,20 @@ fn random_accounts_have_all_kinds_of_answers() {
         "allowed by a balancer, client preserved",
         "allowed by a balancer, client replaced",
     ] {
-        let there: usize = ways_by.iter().filter(|(way, _)| way.contains(kind)).map(|(_, times)| times).sum();
+        let there: usize =
+            ways_by.iter().filter(|(path, _)| path.contains(kind)).map(|(_, times)| times).sum();
         assert!(there >= 10, "too few ways by {kind}: {ways_by:?}");
     }
 }
 
-fn kind_of(way: &crate::naive::Way, answered: bool) -> String {
-    let crossings: Vec<String> = way
+fn kind_of(path: &crate::naive::PacketPath, answered: bool) -> String {
+    let crossings: Vec<String> = path
         .crossings
         .iter()
         .map(|crossing| format!("{crossing:?}").split('(').next().unwrap_or_default().to_owned())
         .collect();
     let crossing = if crossings.is_empty() { "inside".to_owned() } else { crossings.join(" ") };
-    let appliance = if way.appliances.is_empty() { "" } else { ", appliance" };
-    let nat = if way.masks.len() > 1 { ", NAT" } else { "" };
+    let appliance = if path.appliances.is_empty() { "" } else { ", appliance" };
+    let nat = if path.masks.len() > 1 { ", NAT" } else { "" };
     format!("{crossing}{appliance}{nat}, {}", if answered { "answered" } else { "not answered" })
 }

@@ -37,7 +37,7 @@ proptest! {
         let inside = inventory.interfaces.values().filter(|host| host.attached);
         for (host, own) in inside.flat_map(|host| host.addresses.iter().map(move |own| (host, own))) {
             let IpAddr::V4(address) = own.address else { continue };
-            let region = inventory.vpcs[&host.vpc].place.region.as_deref().expect("a Region");
+            let region = inventory.vpcs[&host.vpc].account_region.region.as_deref().expect("a Region");
             let shared = points_inside(&inventory, own.address, true).len() > 1;
             for (id, points) in hosts(&inventory) {
                 let sender = inventory.interfaces.get(id.as_str()).expect("an interface");
@@ -57,7 +57,7 @@ proptest! {
                     let mut question = Question::new(&inventory, (&id, &points), (&name, &[to]));
                     // What a load balancer sends to it is sent by another name.
                     if !resolves {
-                        question.ways.clear();
+                        question.paths.clear();
                     }
                     asked.agrees(&question)?;
                 }

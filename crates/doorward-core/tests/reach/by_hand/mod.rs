@@ -113,9 +113,9 @@ fn naive(inventory: &Inventory, from: &str, to: &str, flow: &str) -> Verdict {
     let mut senders = points(inventory, from, false);
     senders.retain(|sender| !private || !is_outside(sender));
     let question = Question::new(inventory, (from, &senders), (to, &receivers));
-    let straight = |way: &_, packet| ports_back(inventory, way, packet, &clients);
+    let straight = |path: &_, packet| ports_back(inventory, path, packet, &clients);
     let all = if asked.has_ports() { clients.len() } else { 1 };
-    let direct = question.ways.iter().map(|way| straight(way, asked).len());
+    let direct = question.paths.iter().map(|path| straight(path, asked).len());
     let handed = question.handed.iter().map(|handed| {
         let back = handed.ports_back(asked, &straight).len();
         if handed.always(asked, &clients, &straight) { back } else { back.min(all - 1) }

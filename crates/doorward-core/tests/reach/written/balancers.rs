@@ -49,9 +49,9 @@ impl Line<'_> {
 
     fn load_balancer(&self, inventory: &mut Inventory) {
         let subnet: SubnetId = self.one().unwrap_or_else(|| panic!("in which subnet? {}", self.line));
-        let place = super::place(PLACE);
+        let account_region = super::account_region(PLACE);
         let (kind, arn) = match self.word(0) {
-            "classic" => (LoadBalancerKind::Classic, LoadBalancer::classic_arn(self.id, &place)),
+            "classic" => (LoadBalancerKind::Classic, LoadBalancer::classic_arn(self.id, &account_region)),
             "application" => {
                 (LoadBalancerKind::Application, arn("loadbalancer", &format!("app/{}", self.id)))
             }
@@ -62,7 +62,7 @@ impl Line<'_> {
         let balancer = LoadBalancer {
             arn,
             name: self.id.into(),
-            place,
+            account_region,
             kind,
             public: false,
             vpc: Some(inventory.subnets[&subnet].vpc.clone()),
@@ -77,7 +77,7 @@ impl Line<'_> {
             let group = TargetGroup {
                 arn: balancer.arn.clone(),
                 name: self.id.into(),
-                place: balancer.place.clone(),
+                account_region: balancer.account_region.clone(),
                 vpc: balancer.vpc.clone(),
                 protocol: String::new(),
                 port: None,
@@ -117,7 +117,7 @@ impl Line<'_> {
         let group = TargetGroup {
             arn: arn("targetgroup", self.id),
             name: self.id.into(),
-            place: super::place(PLACE),
+            account_region: super::account_region(PLACE),
             vpc: Some(self.at(0)),
             protocol: protocol.into(),
             port: (kind != "lambda").then(|| self.at(3)),

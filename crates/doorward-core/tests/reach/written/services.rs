@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use doorward_core::inventory::*;
 
-use super::{Line, place};
+use super::{Line, account_region};
 
 const REGION: &str = "eu-west-1";
 
 impl Line<'_> {
     pub(super) fn named_service(&self, kind: &str, inventory: &mut Inventory) {
-        let (name, place) = (self.id.to_owned(), place(REGION));
-        let key = (place.clone(), name.clone());
+        let (name, account_region) = (self.id.to_owned(), account_region(REGION));
+        let key = (account_region.clone(), name.clone());
         let host = |suffix: &str| Some(format!("{name}{suffix}.{REGION}.amazonaws.com"));
         let members: BTreeSet<String> =
             self.rest.iter().filter(|word| !word.contains('=')).map(|&word| word.to_owned()).collect();
@@ -31,7 +31,7 @@ impl Line<'_> {
                     writer: self.value("writer").map(str::to_owned),
                     tags: Tags::new(),
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.database_clusters.insert(key, cluster);
             }
@@ -59,7 +59,7 @@ impl Line<'_> {
                         _ => panic!("only or but? {}", self.line),
                     },
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.database_cluster_endpoints.insert(key, endpoint);
             }
@@ -77,7 +77,7 @@ impl Line<'_> {
                     host: host(""),
                     port: Some(6379),
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.caches.insert(key, cache);
             }
@@ -91,7 +91,7 @@ impl Line<'_> {
                     primary_hosts: host(".primary").into_iter().collect(),
                     reader_hosts: host("-ro").into_iter().collect(),
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.replication_groups.insert(key, group);
             }
@@ -106,7 +106,7 @@ impl Line<'_> {
                     reader_host: host("-ro.serverless"),
                     port: Some(6379),
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.serverless_caches.insert(key, cache);
             }
@@ -120,12 +120,12 @@ impl Line<'_> {
                     groups,
                     host: host(".endpoint"),
                     name,
-                    place,
+                    account_region,
                 };
                 inventory.database_proxy_endpoints.insert(key, endpoint);
             }
             "function" => {
-                let function = Function { arn: None, vpc: None, subnets, groups, name, place };
+                let function = Function { arn: None, vpc: None, subnets, groups, name, account_region };
                 inventory.functions.insert(key, function);
             }
             _ => self.balancer(inventory),
@@ -149,7 +149,7 @@ impl Line<'_> {
                 self.id
             ),
             name: self.id.into(),
-            place: place(REGION),
+            account_region: account_region(REGION),
             kind: LoadBalancerKind::Application,
             public: self.says("public"),
             vpc: Some(interface.vpc.clone()),

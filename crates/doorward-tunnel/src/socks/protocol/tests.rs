@@ -10,10 +10,10 @@ const GREETING: &[u8] = &[5, 1, 0];
 type Goes<'a> = (&'a str, &'a [u8]);
 
 /// What a client is told, and why.
-type Told<'a> = (&'a [u8], &'a str);
+type ExpectedReply<'a> = (&'a [u8], &'a str);
 
 /// What becomes of a client that says all of this at once.
-fn check(said: &[u8], expected: Result<Goes<'_>, Told<'_>>) {
+fn check(said: &[u8], expected: Result<Goes<'_>, ExpectedReply<'_>>) {
     let mut conversation = Conversation::default();
     conversation.heard(said);
     match (conversation.next(), expected) {

@@ -25,10 +25,7 @@ pub enum Ending {
     },
     /// What was agreed on in the handshake cannot be used.
     #[error("the agent began the session with an unsupported handshake: {why}")]
-    Handshake {
-        /// Why.
-        why: String,
-    },
+    Handshake { why: String },
     /// The agent takes nothing any more, though the gateway is there.
     #[error(
         "the agent stopped responding: it sent nothing for {seconds} s, and {bytes} sent bytes were not acknowledged"
@@ -59,10 +56,7 @@ pub enum Ending {
     },
     /// What came is no session.
     #[error("a message from Session Manager is not valid: {why}")]
-    Malformed {
-        /// Why.
-        why: String,
-    },
+    Malformed { why: String },
     /// The connection to the gateway could not be had, or not again.
     #[error("no connection to Session Manager: {why}")]
     Lost {

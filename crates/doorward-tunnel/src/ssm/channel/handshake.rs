@@ -55,7 +55,6 @@ pub enum Carries {
 /// The agent, as it says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
-    /// Its version.
     pub version: Version,
     /// What it carries.
     pub carries: Carries,

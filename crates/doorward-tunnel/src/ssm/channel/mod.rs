@@ -13,9 +13,10 @@ mod patience;
 mod receiving;
 mod round_trip;
 mod sizes;
+mod timers;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -30,6 +31,7 @@ pub use limits::Limits;
 use names::Names;
 use outgoing::Outgoing;
 use sizes::Sizes;
+use timers::{Connection, Farewell, Probe, Silence};
 
 /// How many acknowledgements wait to be sent before nothing more is read.
 const MOST_ACKNOWLEDGEMENTS: usize = 1024;
@@ -60,11 +62,9 @@ pub enum Event {
         /// What it says to the person.
         message: Option<String>,
     },
-    /// A payload.
     Payload {
         /// What it is.
         payload_type: PayloadType,
-        /// The payload.
         payload: Bytes,
     },
 }
@@ -73,6 +73,8 @@ pub enum Event {
 enum Phase {
     Opening,
     Ready,
+    /// The session is being ended from here.
+    Leaving(Farewell),
     Ended(Ending),
 }
 
@@ -90,27 +92,12 @@ pub struct Channel {
     events: VecDeque<Event>,
     sizes: Sizes,
     malformed: u32,
-    /// Since when there was a first connection.
-    began: Option<Instant>,
-    /// Since when there is a connection, if there is one.
-    connected: Option<Instant>,
-    /// Since when the gateway wants us to be still.
-    paused: Option<Instant>,
-    /// When something came from the agent last.
-    heard: Option<Instant>,
-    /// Since when an acknowledgement is owed.
-    owed: Option<Instant>,
-    /// Nothing is read at the moment, or since when it is again.
-    unread: bool,
-    reading: Option<Instant>,
-    /// Data that the far side has not answered; the agent may still hold it.
+    connection: Connection,
+    silence: Silence,
+    /// Bytes that the remote end has not answered; the agent may still hold them.
     unanswered: usize,
-    /// The flag that ends the session, and when its acknowledgement is no longer waited for.
-    last: Option<(Option<i64>, Instant)>,
     failed_ports: u64,
-    /// A message that changes nothing, if there is one, and when one was sent last to see whether the agent lives.
-    nothing: Option<(PayloadType, Vec<u8>)>,
-    nudged: Option<Instant>,
+    probe: Option<Probe>,
 }
 
 impl Channel {
@@ -128,18 +115,11 @@ impl Channel {
             events: VecDeque::new(),
             sizes: Sizes::new(limits.payload),
             malformed: 0,
-            began: None,
-            connected: None,
-            paused: None,
-            heard: None,
-            owed: None,
-            unread: false,
-            reading: None,
+            connection: Connection::default(),
+            silence: Silence::default(),
             unanswered: 0,
-            last: None,
             failed_ports: 0,
-            nothing: None,
-            nudged: None,
+            probe: None,
         }
     }
 
@@ -147,18 +127,18 @@ impl Channel {
     pub fn ending(&self) -> Option<&Ending> {
         match &self.phase {
             Phase::Ended(ending) => Some(ending),
-            Phase::Opening | Phase::Ready => None,
+            Phase::Opening | Phase::Ready | Phase::Leaving(_) => None,
         }
     }
 
     /// All is agreed on and it is not over.
     pub fn is_ready(&self) -> bool {
-        self.phase == Phase::Ready
+        matches!(self.phase, Phase::Ready | Phase::Leaving(_))
     }
 
     /// When something came from the agent last.
     pub fn heard(&self) -> Option<Instant> {
-        self.heard
+        self.silence.heard()
     }
 
     /// How often the agent said that it could not connect.
@@ -175,46 +155,45 @@ impl Channel {
 
     /// There is a connection, and the gateway has our token.
     pub fn connected(&mut self, now: Instant) {
-        self.began.get_or_insert(now);
-        self.connected = Some(now);
-        self.paused = None;
+        self.connection.open(now);
         self.outgoing.begin_anew();
     }
 
     /// The connection is gone. `too_big` if the gateway said that a message was that (1009).
     pub fn disconnected(&mut self, too_big: bool, now: Instant) {
-        self.connected = None;
+        self.connection.lose();
         if too_big {
             self.cut(now);
         } else if self.sizes.is_lost() {
             let bytes = self.sizes.trial().map_or(0, |trial| trial.size);
             self.end(Ending::TooLarge { bytes });
         }
-        if self.last.is_some() {
+        if self.is_leaving() {
             self.end(Ending::Finished);
         }
     }
 
-    /// Nothing is read from the connection, or it is again: whoever is not heard is not thereby dead.
-    pub fn reads(&mut self, reads: bool, now: Instant) {
-        if self.unread == reads {
-            self.unread = !reads;
-            self.reading = Some(now);
-        }
+    fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
+    }
+
+    /// Sets whether frames are read from the connection: an agent that is not heard meanwhile is not thereby dead.
+    pub fn set_reading(&mut self, reads: bool, now: Instant) {
+        self.silence.set_reading(reads, now);
     }
 
     /// Nothing is read at the moment.
     pub fn is_unread(&self) -> bool {
-        self.unread
+        self.silence.is_unread()
     }
 
-    /// The agent takes so many bytes before a far side that reads nothing can stop it.
-    pub fn buffers_there(&mut self, bytes: usize) {
+    /// Sets how many bytes the agent takes before a remote end that reads nothing can stop it.
+    pub fn set_remote_buffer(&mut self, bytes: usize) {
         self.limits.buffered_there = bytes;
     }
 
-    /// So much was sent that the far side has not answered.
-    pub fn is_unanswered(&mut self, bytes: usize) {
+    /// Sets how many bytes were sent that the remote end has not answered.
+    pub fn set_unanswered(&mut self, bytes: usize) {
         self.unanswered = bytes;
     }
 
@@ -238,7 +217,7 @@ impl Channel {
         let sequence = self.outgoing.next_sequence();
         let frame = self.seal(payload_type, sequence, draft, now);
         self.outgoing.push(frame, weight, payload_type == PayloadType::Output);
-        self.owed.get_or_insert(now);
+        self.silence.owe(now);
         sequence
     }
 
@@ -261,7 +240,7 @@ impl Channel {
 
     /// Another payload is taken now: it is not yet too much that waits for an acknowledgement.
     pub fn takes(&self) -> bool {
-        let is_open = self.is_ready() && self.last.is_none() && self.sizes.trial().is_none();
+        let is_open = self.phase == Phase::Ready && self.sizes.trial().is_none();
         is_open && self.outgoing.bytes() < self.limits.window && self.outgoing.has_room()
     }
 
@@ -282,9 +261,11 @@ impl Channel {
         }
     }
 
-    /// What changes nothing in a shell is the size that its terminal has; in a port session it is no bytes at all.
-    pub fn changes_nothing(&mut self, payload_type: PayloadType, payload: Vec<u8>) {
-        self.nothing = Some((payload_type, payload));
+    /// Sets the message that changes nothing, by which an agent shows whether it lives: in a shell the size that its
+    /// terminal has, in a port session no bytes at all.
+    pub fn set_probe(&mut self, payload_type: PayloadType, payload: Vec<u8>) {
+        let sent = self.probe.as_ref().and_then(|probe| probe.sent);
+        self.probe = Some(Probe { payload_type, payload, sent });
     }
 
     /// The gateway did not hand on the message that it found too big: it goes in pieces.
@@ -312,21 +293,20 @@ impl Channel {
 
     /// Ends the session from here: by a flag, if the agent understands it and is there.
     pub fn terminate(&mut self, now: Instant) {
-        if self.last.is_some() || self.ending().is_some() {
+        if self.is_leaving() || self.ending().is_some() {
             return;
         }
         let understands = self.request.as_ref().is_some_and(|request| request.agent.understands_terminate());
-        if !(self.is_ready() && understands && self.connected.is_some() && self.paused.is_none()) {
+        if !(self.is_ready() && understands && self.connection.may_send()) {
             return self.end(Ending::Finished);
         }
         let sequence = self.push(PayloadType::Flag, Draft::of(&Flag::TerminateSession.payload()), now);
-        self.last = Some((Some(sequence), now + Duration::from_secs(1)));
+        self.phase = Phase::Leaving(Farewell::given(sequence, now));
     }
 
     /// The next frame to be sent; none: nothing is to be sent now.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Bytes> {
-        self.connected?;
-        if self.ending().is_some() {
+        if !self.connection.is_open() || self.ending().is_some() {
             return None;
         }
         if let Some((id, sequence)) = self.acknowledgements.pop_front() {
@@ -341,7 +321,7 @@ impl Channel {
             };
             return Some(Draft::of(payload.as_bytes()).seal(&header));
         }
-        if self.paused.is_some() {
+        if self.connection.is_paused() {
             return None;
         }
         match self.outgoing.resend(now) {

@@ -2,31 +2,31 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Carries, Channel, Draft, Ending, Phase};
+use super::{Carries, Channel, Draft, Ending, Phase, Probe};
 
 impl Channel {
     /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
     /// acknowledge a new one, if it lives.
     fn nudge(&mut self, now: Instant) {
-        if let Some((payload_type, payload)) = self.nothing.clone() {
-            self.nudged = Some(now);
+        if let Some(probe) = &mut self.probe {
+            probe.sent = Some(now);
+            let Probe { payload_type, payload, .. } = probe.clone();
             self.push(payload_type, Draft::of(&payload), now);
         }
     }
 
     fn nudge_due(&self) -> Option<Instant> {
-        let is_possible = self.nothing.is_some() && self.paused.is_none() && self.outgoing.is_sent();
+        let probe = self.probe.as_ref()?;
+        let is_possible = !self.connection.is_paused() && self.outgoing.is_sent();
         // Behind a trial nothing is sent, for it may have to be cut.
         let is_wanted = is_possible && self.takes();
         let from = self.suspicious_from().filter(|_| is_wanted)?;
-        Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
+        Some(probe.sent.map_or(from, |sent| from.max(sent + self.limits.patience / 4)))
     }
 
     /// Since when the agent owes an answer and nothing came from it, on this connection, while we read.
     fn silent_since(&self) -> Option<Instant> {
-        let connected = self.connected?;
-        let owed = self.owed.filter(|_| !self.unread)?;
-        Some([self.heard, self.reading].into_iter().flatten().fold(connected.max(owed), Instant::max))
+        self.silence.since(self.connection.since()?)
     }
 
     /// The agent takes what is for its smux before it connects to anything.
@@ -36,7 +36,7 @@ impl Channel {
     }
 
     fn patience(&self) -> Duration {
-        if self.paused.is_some() {
+        if self.connection.is_paused() {
             self.limits.patience
         } else if !self.outgoing.opened && !self.is_smux() {
             self.limits.opening
@@ -65,13 +65,13 @@ impl Channel {
 
     /// That time has come: it may be the far side that is slow, for which there is more patience.
     pub fn is_doubtful(&self, now: Instant) -> bool {
-        let is_patient = self.paused.is_none() && self.patience() > self.limits.patience;
+        let is_patient = !self.connection.is_paused() && self.patience() > self.limits.patience;
         let is_silent = self.silent_since().is_some() && now >= self.doubt_due(now);
         is_silent && is_patient && self.ending().is_none()
     }
 
     /// Somebody else says that the agent is gone.
-    pub fn is_gone(&mut self, now: Instant) {
+    pub fn agent_is_gone(&mut self, now: Instant) {
         let since = self.silent_since().unwrap_or(now);
         let seconds = now.saturating_duration_since(since).as_secs();
         self.end(Ending::Unanswered { seconds, bytes: self.outgoing.bytes() });
@@ -84,14 +84,20 @@ impl Channel {
         }
         let handshake = self.handshake_until();
         let silence = self.silent_since().map(|since| since + self.patience());
-        let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
-        let last = self.last.map(|(_, until)| until);
-        [handshake, silence, resend, last, self.nudge_due()].into_iter().flatten().min()
+        let resend = self.outgoing.due().filter(|_| self.connection.may_send());
+        [handshake, silence, resend, self.farewell_until(), self.nudge_due()].into_iter().flatten().min()
     }
 
     /// Counted from the first connection: who never got one has another reason.
     fn handshake_until(&self) -> Option<Instant> {
-        Some(self.began.filter(|_| self.phase == Phase::Opening)? + self.limits.handshake)
+        Some(self.connection.first().filter(|_| self.phase == Phase::Opening)? + self.limits.handshake)
+    }
+
+    fn farewell_until(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Leaving(farewell) => Some(farewell.until),
+            Phase::Opening | Phase::Ready | Phase::Ended(_) => None,
+        }
     }
 
     /// Looks whether something was waited for long enough.
@@ -99,7 +105,7 @@ impl Channel {
         if self.handshake_until().is_some_and(|until| now >= until) {
             return self.end(Ending::NoHandshake { seconds: self.limits.handshake.as_secs() });
         }
-        if self.last.is_some_and(|(_, until)| now >= until) {
+        if self.farewell_until().is_some_and(|until| now >= until) {
             return self.end(Ending::Finished);
         }
         if self.nudge_due().is_some_and(|due| now >= due) {
@@ -108,9 +114,10 @@ impl Channel {
         let patience = self.patience();
         if self.silent_since().is_some_and(|since| now >= since + patience) {
             let seconds = patience.as_secs();
-            self.end(match self.paused {
-                Some(_) => Ending::Away { seconds },
-                None => Ending::Unanswered { seconds, bytes: self.outgoing.bytes() },
+            self.end(if self.connection.is_paused() {
+                Ending::Away { seconds }
+            } else {
+                Ending::Unanswered { seconds, bytes: self.outgoing.bytes() }
             });
         }
     }

@@ -42,19 +42,17 @@ impl Channel {
             }
             Kind::ChannelClosed => {
                 let reason = handshake::closing_reason(&message.payload);
-                self.end(if self.last.is_some() { Ending::Finished } else { Ending::Closed { reason } });
+                self.end(if self.is_leaving() { Ending::Finished } else { Ending::Closed { reason } });
             }
-            Kind::PausePublication => {
-                self.paused.get_or_insert(now);
-            }
+            Kind::PausePublication => self.connection.pause(now),
             Kind::StartPublication => self.resume(now),
             Kind::Input | Kind::Unknown => tracing::debug!("a message is not for a client"),
         }
     }
 
     fn resume(&mut self, now: Instant) {
-        self.paused = None;
-        self.heard = Some(now);
+        self.connection.resume();
+        self.silence.hear(now);
     }
 
     fn take(&mut self, message: Message, now: Instant) {
@@ -108,7 +106,7 @@ impl Channel {
             self.push(
                 PayloadType::HandshakeResponse,
                 Draft::of(&response),
-                self.heard.unwrap_or(self.birth.now),
+                self.silence.heard().unwrap_or(self.birth.now),
             );
         }
     }
@@ -139,8 +137,8 @@ impl Channel {
         if acknowledged.data {
             self.sizes.through(acknowledged.weight);
         }
-        self.owed = if self.outgoing.is_empty() { None } else { Some(now) };
-        if matches!(self.last, Some((Some(last), _)) if last == sequence) {
+        self.silence.acknowledge(!self.outgoing.is_empty(), now);
+        if matches!(self.phase, Phase::Leaving(farewell) if farewell.sequence == sequence) {
             self.end(Ending::Finished);
         }
     }

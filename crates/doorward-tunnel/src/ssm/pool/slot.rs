@@ -112,18 +112,18 @@ fn is_over(session: &Session<Port>) -> bool {
 }
 
 /// One connection's place.
-pub(super) struct Place {
+pub(super) struct SlotUse {
     pub(super) slot: Arc<Slot>,
 }
 
-impl Place {
+impl SlotUse {
     pub(super) fn take(slot: &Arc<Slot>) -> Self {
         slot.load.fetch_add(1, Ordering::Relaxed);
         Self { slot: Arc::clone(slot) }
     }
 }
 
-impl Drop for Place {
+impl Drop for SlotUse {
     fn drop(&mut self) {
         self.slot.times().idle = Instant::now();
         self.slot.load.fetch_sub(1, Ordering::Relaxed);

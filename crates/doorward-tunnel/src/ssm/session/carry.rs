@@ -39,7 +39,6 @@ pub(super) enum Left {
     Over,
     /// Without it.
     Lost {
-        /// Why.
         why: String,
         /// The gateway said that a message was too big.
         too_big: bool,
@@ -112,7 +111,7 @@ impl<C: Core> Driver<C> {
                 self.shared.with(|locked| {
                     let (channel, now) = (locked.core.channel_mut(), Instant::now());
                     if channel.is_doubtful(now) {
-                        channel.is_gone(now);
+                        channel.agent_is_gone(now);
                     }
                 });
             }

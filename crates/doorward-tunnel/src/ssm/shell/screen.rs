@@ -102,7 +102,7 @@ impl Screen {
     /// What is to be shown next; empty: nothing yet.
     pub(super) fn show(&mut self, now: Instant) -> Bytes {
         let shown = self.shown.split().freeze();
-        self.channel.reads(true, now);
+        self.channel.set_reading(true, now);
         shown
     }
 
@@ -197,7 +197,7 @@ impl Core for Screen {
         while let Some(event) = self.channel.poll_event() {
             self.process(event, now);
         }
-        self.channel.reads(self.shown.len() < SHOWN, now);
+        self.channel.set_reading(self.shown.len() < SHOWN, now);
     }
 
     fn has_room(&self) -> bool {
@@ -216,7 +216,7 @@ impl Core for Screen {
             if let Some(size) = self.size.take() {
                 let json = size.json();
                 self.channel.send(PayloadType::Size, Draft::of(&json), now);
-                self.channel.changes_nothing(PayloadType::Size, json);
+                self.channel.set_probe(PayloadType::Size, json);
                 continue;
             }
             if self.typed.is_empty() {

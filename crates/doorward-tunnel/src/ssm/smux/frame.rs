@@ -15,16 +15,10 @@ pub(super) const VERSION: u8 = 1;
 pub enum SmuxError {
     /// Another version.
     #[error("the remote end uses version {version} of smux")]
-    Version {
-        /// Which.
-        version: u8,
-    },
+    Version { version: u8 },
     /// No command of this version.
     #[error("the remote end sent the command {command}, which smux does not have")]
-    Command {
-        /// Which.
-        command: u8,
-    },
+    Command { command: u8 },
 }
 
 /// What a frame does.

@@ -1,8 +1,8 @@
 //! The ten security groups of a VPC: most rules name another group, some a prefix.
 
 use doorward_core::inventory::{
-    Direction, Inventory, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
-    StandingRule,
+    Direction, ExistingRule, Inventory, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
+    SecurityGroupRuleId,
 };
 
 use super::id;
@@ -69,8 +69,8 @@ pub fn build(site: &Site, inventory: &mut Inventory) {
     for (number, purpose) in ALL.into_iter().enumerate() {
         let mut group = SecurityGroup {
             id: group(site, purpose),
-            place: site.place.clone(),
-            owner: site.place.account.as_ref().map(ToString::to_string),
+            account_region: site.account_region.clone(),
+            owner: site.account_region.account.as_ref().map(ToString::to_string),
             vpc: Some(site.vpc.clone()),
             name: format!("{purpose:?}-{}", site.number).to_lowercase(),
             about: "made for a bench".to_owned(),
@@ -90,7 +90,7 @@ pub fn build(site: &Site, inventory: &mut Inventory) {
         for (at, (direction, flow, peer)) in rules.into_iter().enumerate() {
             let id = SecurityGroupRuleId::numbered(((site.number * ALL.len() + number) * 16 + at) as u64);
             let flow = flow.parse().expect("a flow");
-            let rule = StandingRule { id: Some(id), ..std::default::Default::default() };
+            let rule = ExistingRule { id: Some(id), ..std::default::Default::default() };
             group.rules.insert(RuleIdentity { direction, flow, peer }, rule);
         }
         inventory.groups.insert(group.id.clone(), group);

@@ -41,10 +41,13 @@ pub fn build(site: &Site, inventory: &mut Inventory) {
             if let Some(instance) = &interface.instance {
                 let instance = Instance {
                     id: instance.clone(),
-                    place: site.place.clone(),
+                    account_region: site.account_region.clone(),
                     state: "running".to_owned(),
                     interfaces: one(interface.id.clone()),
                     platform: None,
+                    image: None,
+                    size: None,
+                    profile: None,
                     tags: named(&format!("{purpose:?}-{}-{turn}", site.number).to_lowercase()),
                 };
                 inventory.instances.insert(instance.id.clone(), instance);
@@ -101,7 +104,7 @@ fn interface(
 }
 
 fn arn(site: &Site, service: &str, rest: &str) -> String {
-    let account = site.place.account.as_ref().map(ToString::to_string).unwrap_or_default();
+    let account = site.account_region.account.as_ref().map(ToString::to_string).unwrap_or_default();
     format!("arn:aws:{service}:{}:{account}:{rest}", REGIONS[site.region])
 }
 
@@ -111,7 +114,7 @@ fn database(site: &Site, turn: usize, inventory: &mut Inventory) {
     let database = Database {
         arn: Some(arn(site, "rds", &format!("db:{name}"))),
         name: name.clone(),
-        place: site.place.clone(),
+        account_region: site.account_region.clone(),
         engine: "postgres".to_owned(),
         status: "available".to_owned(),
         vpc: Some(site.vpc.clone()),
@@ -122,9 +125,10 @@ fn database(site: &Site, turn: usize, inventory: &mut Inventory) {
         host: Some(format!("{name}.example.{}.rds.amazonaws.com", REGIONS[site.region])),
         port: Some(5432),
         cluster: None,
+        settings: Default::default(),
         tags: Tags::new(),
     };
-    inventory.databases.insert((site.place.clone(), name), database);
+    inventory.databases.insert((site.account_region.clone(), name), database);
 }
 
 fn balancer_path(site: &Site) -> String {
@@ -144,7 +148,7 @@ fn balancer(site: &Site, inventory: &mut Inventory) {
     let balancer = LoadBalancer {
         arn: arn(site, "elasticloadbalancing", &format!("loadbalancer/{}", balancer_path(site))),
         name: format!("web-{}", site.number),
-        place: site.place.clone(),
+        account_region: site.account_region.clone(),
         kind: LoadBalancerKind::Application,
         public: true,
         vpc: Some(site.vpc.clone()),
@@ -167,7 +171,7 @@ fn balancer(site: &Site, inventory: &mut Inventory) {
     let group = TargetGroup {
         arn: targets,
         name: format!("web-{}", site.number),
-        place: site.place.clone(),
+        account_region: site.account_region.clone(),
         vpc: Some(site.vpc.clone()),
         protocol: "HTTP".to_owned(),
         port: Some(8080),
@@ -185,10 +189,10 @@ fn function(site: &Site, inventory: &mut Inventory) {
     let function = Function {
         arn: Some(arn(site, "lambda", &format!("function:{name}"))),
         name: name.clone(),
-        place: site.place.clone(),
+        account_region: site.account_region.clone(),
         vpc: Some(site.vpc.clone()),
         subnets: (0..ZONES).map(|zone| site.subnet(false, zone)).collect(),
         groups: one(group(site, Purpose::Endpoint)),
     };
-    inventory.functions.insert((site.place.clone(), name), function);
+    inventory.functions.insert((site.account_region.clone(), name), function);
 }

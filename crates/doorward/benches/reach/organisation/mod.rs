@@ -11,7 +11,7 @@ mod vpc;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use doorward_core::inventory::{AccountId, Inventory, Place};
+use doorward_core::inventory::{AccountId, AccountRegion, Inventory};
 
 use crate::account::id;
 
@@ -76,10 +76,10 @@ impl Organisation {
     }
 }
 
-fn place(account: usize, region: &str) -> Place {
+fn account_region(account: usize, region: &str) -> AccountRegion {
     let account: AccountId =
         format!("{:012}", 100_000_000_000 + account as u64).parse().expect("twelve digits");
-    Place { profile: None, region: Some(region.to_owned()), account: Some(account) }
+    AccountRegion { profile: None, region: Some(region.to_owned()), account: Some(account) }
 }
 
 fn one<T: Ord>(item: T) -> BTreeSet<T> {

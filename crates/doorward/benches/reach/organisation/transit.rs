@@ -8,7 +8,7 @@ use doorward_core::inventory::{
 };
 
 use super::vpc::{Site, Stage, ZONES};
-use super::{REGIONS, id, place};
+use super::{REGIONS, account_region, id};
 use crate::account::named;
 
 /// The account of the transit gateways; those of VPCs begin at zero.
@@ -27,7 +27,7 @@ pub fn unit(unit: usize, sites: &[Site]) -> Inventory {
     for (region, name) in REGIONS.into_iter().enumerate() {
         let gateway = TransitGateway {
             id: gateway(unit, region),
-            place: place(ACCOUNT + unit, name),
+            account_region: account_region(ACCOUNT + unit, name),
             state: "available".to_owned(),
             group_references: true,
             tags: named(&format!("unit-{unit}-{name}")),

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use doorward_core::inventory::{
-    AclEntry, Destination, Direction, Interface, InterfaceAddress, InternetGateway, Inventory,
-    NatAvailability, NatGateway, NetworkAcl, Place, Route, RouteTable, RouteTarget, Subnet, SubnetId, Tags,
-    Vpc, VpcId,
+    AccountRegion, AclEntry, Destination, Direction, Interface, InterfaceAddress, InternetGateway, Inventory,
+    NatAvailability, NatGateway, NetworkAcl, Route, RouteTable, RouteTarget, Subnet, SubnetId, Tags, Vpc,
+    VpcId,
 };
 use doorward_core::net::{Cidr, Family, Flow, Icmp, Ports};
 
-use super::{REGIONS, UNIT, VPCS, id, place};
+use super::{REGIONS, UNIT, VPCS, account_region, id};
 use crate::account::named;
 
 /// Zones of a Region.
@@ -21,7 +21,7 @@ pub const ZONES: usize = 3;
 pub struct Site {
     pub number: usize,
     pub vpc: VpcId,
-    pub place: Place,
+    pub account_region: AccountRegion,
     /// Its Region, by number.
     pub region: usize,
     /// Its business unit.
@@ -46,7 +46,7 @@ impl Site {
         Self {
             number,
             vpc: id("vpc", number),
-            place: place(account, REGIONS[region]),
+            account_region: account_region(account, REGIONS[region]),
             region,
             unit: account / UNIT,
             cidr: Cidr::around(Ipv4Addr::new(10, high, low, 0).into(), 20),
@@ -104,8 +104,8 @@ impl Site {
 pub fn build(site: &Site, inventory: &mut Inventory) {
     let vpc = Vpc {
         id: site.vpc.clone(),
-        place: site.place.clone(),
-        owner: site.place.account.as_ref().map(ToString::to_string),
+        account_region: site.account_region.clone(),
+        owner: site.account_region.account.as_ref().map(ToString::to_string),
         cidrs: super::one(site.cidr),
         default: false,
         dns: doorward_core::inventory::DnsAttributes::default(),
@@ -179,15 +179,15 @@ fn tables(site: &Site, inventory: &mut Inventory) {
         blackhole: false,
     };
     let transit = RouteTarget::TransitGateway(super::transit::gateway(site.unit, site.region));
-    let ways = [
+    let paths = [
         RouteTarget::Local,
         RouteTarget::InternetGateway(id("igw", site.number)),
         RouteTarget::NatGateway(id("nat", site.number)),
     ];
-    for (number, way) in ways.into_iter().enumerate() {
+    for (number, path) in paths.into_iter().enumerate() {
         let mut routes = vec![route(&site.cidr.to_string(), RouteTarget::Local)];
         if number > 0 {
-            routes.extend([route("10.0.0.0/8", transit.clone()), route("0.0.0.0/0", way)]);
+            routes.extend([route("10.0.0.0/8", transit.clone()), route("0.0.0.0/0", path)]);
         }
         let of = |public: bool| (0..ZONES).map(move |zone| site.subnet(public, zone)).collect();
         let table = RouteTable {

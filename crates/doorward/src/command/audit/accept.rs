@@ -19,8 +19,8 @@ use crate::store::{self, Mistrusted, Store};
 ///
 /// The findings are written to the audit log, with the person who accepted them. The alarm ends, and grants can be
 /// opened again. If the audit log itself was altered, nobody can say which grants are open: every grant ends, and
-/// people have to request access again. Everybody has to sign in again. If several servers share one store, run
-/// this command on each of them, because each keeps its own head.
+/// people have to request access again. Everybody has to sign in again. If several servers share one store, a server
+/// that was stopped meanwhile keeps an older head: run this command there, too, if it raises the alarm again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit verify
@@ -79,13 +79,13 @@ impl Accept {
                 .hint("check it again with `doorward audit verify`"),
             error => Failure::of(Code::Io, &error),
         })?;
-        let standing = store.standing().await.map_err(Failure::with(Code::Io))?;
-        let (doubted, others): (Vec<Grant>, Vec<Grant>) = standing
+        let unsettled = store.unsettled().await.map_err(Failure::with(Code::Io))?;
+        let (doubted, others): (Vec<Grant>, Vec<Grant>) = unsettled
             .grants
             .into_iter()
             .filter(|grant| !grant.ended())
             .partition(|grant| doubted.contains(grant.person()));
-        let mut mistrusted = standing.mistrusted;
+        let mut mistrusted = unsettled.mistrusted;
         mistrusted.extend(doubted.into_iter().map(|grant| Mistrusted {
             id: grant.id().to_string(),
             row: Some(grant),

@@ -17,7 +17,7 @@ use super::cloudtrail::CloudTrail;
 use super::{Code, Failure, backend};
 use crate::clock::Clock;
 use crate::requests::Requests;
-use crate::store;
+use crate::store::{self, AuditFiles};
 use accept::Accept;
 use export::Export;
 use list::List;
@@ -62,8 +62,8 @@ impl Audit {
                 let file = Arc::new(super::open_policy(policy)?);
                 let policy = Arc::clone(&file.current().policy);
                 let store = &file.current().policy.server.store;
-                // Opening would make one, whose record is empty and therefore whole.
-                if !store::is_there(store) {
+                // Opening would make one, whose record is empty and therefore whole; or say that there was one.
+                if !store::is_there(store) && !AuditFiles::of(&policy, file.path()).head.exists() {
                     let failure = Failure::new(Code::NoInput, format!("the store `{store}` does not exist"));
                     return Err(failure.hint(
                         "`doorward serve` creates it; choose the policy that names it with `--policy`",
@@ -71,7 +71,7 @@ impl Audit {
                 }
                 let opened = crate::running::requests(file, Clock::system()).await;
                 let (requests, _nudged) = opened?;
-                let store = requests.store();
+                let store = requests.app().store();
                 let done = match verb {
                     Verb::List(list) => match read(&requests).await {
                         Ok(()) => list.run(store).await,

@@ -1,7 +1,7 @@
 //! `doorward audit verify`: the whole store, or an exported record.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -105,8 +105,8 @@ impl Verify {
         };
         let mut whole = Whole::new(key.as_ref().map(|key| key as _));
         let mut contained: Vec<Contained> = self.head.iter().copied().map(Contained::new).collect();
-        for line in BufReader::new(File::open(file).map_err(unreadable)?).split(b'\n') {
-            let line = line.map_err(unreadable)?;
+        let mut input = BufReader::new(File::open(file).map_err(unreadable)?);
+        while let Some(line) = next_line(&mut input).map_err(unreadable)? {
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
             // Bytes that are no text are a change like any other.
             whole.line(&String::from_utf8_lossy(line));
@@ -149,7 +149,7 @@ impl Verify {
     }
 
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
-        let verified = store.verify_all(&self.head).await.map_err(Failure::with(Code::Io))?;
+        let verified = store.verify_all(&self.head).await.map_err(|error| Failure::of_store(&error))?;
         if self.json {
             return Report {
                 authentic: true,
@@ -181,9 +181,31 @@ impl Verify {
             failure = failure.details([format!("also: {other}")]);
         }
         let accept = format!("`doorward audit accept --head {}`", verified.head);
-        Err(failure
-            .hint(format!("find out who writes to the store; then accept its present state with {accept}")))
+        let first_step = match verified.found.iter().all(|found| is_of_head_file(found)) {
+            true => "put back a current copy of that file, and find out who removed or replaced it",
+            false => "find out who writes to the store",
+        };
+        Err(failure.hint(format!("{first_step}; then accept the present state of the store with {accept}")))
     }
+}
+
+/// The largest line of an exported audit log that is read, in bytes; entries have some hundred.
+const LINE_AT_MOST: u64 = 16 << 20;
+
+/// The next line without its end; none at the end of the input.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let read = input.take(LINE_AT_MOST + 1).read_until(b'\n', &mut line)?;
+    if line.pop_if(|last| *last == b'\n').is_none() && read as u64 > LINE_AT_MOST {
+        let what = format!("a line has more bytes than the limit of {LINE_AT_MOST}");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok((read > 0).then_some(line))
+}
+
+/// Whether a fault is one of the head file and says nothing of the store.
+fn is_of_head_file(found: &str) -> bool {
+    found.contains("the head file of the audit log") || found.contains("was not written with the audit key")
 }
 
 fn note_sealed(sealed: &[Sealed]) {
@@ -204,4 +226,25 @@ fn in_words(Sealed { by, found }: &Sealed) -> String {
 fn is_whole(head: Head) -> Result<ExitCode, Failure> {
     print(&format!("The audit log is intact: {} entries, head {head}\n", head.seq))?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_up_to_their_limit() {
+        let lines = |mut text: &[u8]| {
+            std::iter::from_fn(|| next_line(&mut text).transpose()).collect::<io::Result<Vec<_>>>()
+        };
+        assert_eq!(lines(b"a\n\nb\r\nc").expect("read"), [&b"a"[..], b"", b"b\r", b"c"]);
+        assert_eq!(lines(b"a\n").expect("read"), [b"a"]);
+        let mut most = vec![b'x'; usize::try_from(LINE_AT_MOST).expect("a size")];
+        assert_eq!(lines(&most).expect("read").len(), 1);
+        most.extend(b"\ny");
+        assert_eq!(lines(&most).expect("read").len(), 2);
+        most[0] = b'\n';
+        most.splice(1..1, *b"zz");
+        assert_eq!(lines(&most).expect_err("refused").kind(), io::ErrorKind::FileTooLarge);
+    }
 }

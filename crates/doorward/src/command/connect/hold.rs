@@ -12,7 +12,7 @@ use super::super::desk::Desk;
 use super::super::{Code, Failure};
 use super::Connect;
 use super::held::{self, Held};
-use super::show::{Show, Told};
+use super::show::{Show, TransportEvents};
 use crate::requests::{Carried, State};
 
 /// How often the grants are read: the tunnel of a grant that was revoked elsewhere is cut soon after.
@@ -26,7 +26,7 @@ pub async fn hold(
     connect: &Connect,
     desk: &Desk,
     held: Vec<Held>,
-    mut news: Told,
+    mut news: TransportEvents,
     environment: Vec<(String, String)>,
     mut stopped: impl Future<Output = ()> + Unpin,
 ) -> Result<ExitCode, Failure> {

@@ -242,6 +242,30 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_that_other_machines_reach_is_refused_unless_that_is_allowed() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            connect: Connect,
+        }
+        let check = |options: &str, expected: Option<&str>| {
+            let words = ["doorward", "orders-db"].into_iter().chain(options.split_whitespace());
+            let line = <Line as clap::Parser>::try_parse_from(words).expect("a command line");
+            let refused = line.connect.listens_for_this_machine().err().map(|failure| format!("{failure:?}"));
+            assert_eq!(refused.as_deref().is_some(), expected.is_some(), "{options}: {refused:?}");
+            let (refused, expected) = (refused.unwrap_or_default(), expected.unwrap_or_default());
+            assert!(refused.contains(expected), "{options}: {refused}");
+        };
+        check("", None);
+        check("--bind 127.0.0.2", None);
+        check("--bind 0.0.0.0", Some("--bind: every client that can reach 0.0.0.0 gets your access"));
+        check("--socks [::]:1080", Some("--socks: every client that can reach ::"));
+        check("--http-proxy 10.0.0.1:8080", Some("--http-proxy: every client that can reach 10.0.0.1"));
+        check("--bind 0.0.0.0 --anybody", None);
+        check("--socks [::1]:1080 --http-proxy 127.0.0.1:0", None);
+    }
+
+    #[test]
     fn a_target_may_name_its_local_port() {
         fn check(text: &str, expected: Option<(&str, Option<u16>)>) {
             let read = text.parse::<Target>().ok();

@@ -20,9 +20,9 @@ const WAITING: usize = 256;
 pub struct Teller(mpsc::Sender<(usize, News)>);
 
 /// What happened, by the number of the target.
-pub type Told = mpsc::Receiver<(usize, News)>;
+pub type TransportEvents = mpsc::Receiver<(usize, News)>;
 
-pub fn channel() -> (Teller, Told) {
+pub fn channel() -> (Teller, TransportEvents) {
     let (sender, receiver) = mpsc::channel(WAITING);
     (Teller(sender), receiver)
 }

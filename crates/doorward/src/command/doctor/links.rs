@@ -1,4 +1,5 @@
-//! The steps, in the order in which a packet needs them. Nothing is checked after a step that failed.
+//! The steps, in the order in which a packet needs them. Nothing is checked after a step that failed, except for what
+//! revoking the grant removed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::Failure;
 use super::super::access::{self, Access};
-use super::super::close;
 use super::super::desk::Desk;
 use super::confined;
 use super::database::{self, Answer};
+use super::revocation::{self, Used};
 use super::{Chain, Doctor, Link, State, unanswered};
-use crate::requests::{By, ClosedView, LivesOn, Through};
+use crate::requests::{By, ClosedView, Through};
 
 /// AWS refuses signatures that are further off than this, in seconds.
 const CLOCK_BREAKS: u64 = 300;
@@ -37,11 +38,23 @@ const WALKS: SignedDuration = SignedDuration::from_mins(5);
 /// Ends the walk: the chain has why.
 struct Broken;
 
+/// Nothing could be connected to: the chain has why.
+struct Unopened {
+    /// What came of revoking the grant of the walk, if there was one and it could be revoked.
+    closed: Option<Box<ClosedView>>,
+}
+
+impl From<Broken> for Unopened {
+    fn from(Broken: Broken) -> Self {
+        Self { closed: None }
+    }
+}
+
 type Walked<T> = Result<T, Broken>;
 
 /// Walks as far as the links hold.
 pub async fn walk(doctor: &Doctor, desk: &Desk, policy: &Path, chain: &mut Chain) -> Result<(), Failure> {
-    let mut walker = Walker { doctor, desk, chain, printed: Ok(()) };
+    let mut walker = Walker { doctor, desk, chain, printed: Ok(()), used: Used::None, vended: None };
     // The chain has the step that failed.
     let _ = walker.all(policy).await;
     walker.printed
@@ -53,11 +66,18 @@ struct Walker<'w> {
     chain: &'w mut Chain,
     /// Whether every step could be printed.
     printed: Result<(), Failure>,
+    used: Used,
+    /// Whether credentials were vended for the grant; none where the server vends none.
+    vended: Option<bool>,
 }
 
 impl Walker<'_> {
     fn add(&mut self, link: &'static str, state: State, found: impl Into<String>, fix: Option<String>) {
-        let added = self.chain.add(Link { link, state, found: found.into(), fix });
+        self.push(Link { link, state, found: found.into(), fix });
+    }
+
+    fn push(&mut self, link: Link) {
+        let added = self.chain.add(link);
         if self.printed.is_ok() {
             self.printed = added;
         }
@@ -77,22 +97,25 @@ impl Walker<'_> {
     }
 
     async fn all(&mut self, policy: &Path) -> Walked<()> {
-        let opened = self.opened().await?;
-        let Some(access) = opened else { return Err(Broken) };
-        let walked = self.through(&access, policy).await;
-        let closed = access.close(self.desk, (0, 0), "the diagnosis ended", false).await;
-        if let (Ok(()), Some(closed)) = (&walked, closed) {
-            self.revoked(&closed);
+        let (walked, closed) = match self.opened().await {
+            Ok(access) => {
+                let walked = self.through(&access, policy).await;
+                (walked, access.close(self.desk, (0, 0), "the diagnosis ended", false).await)
+            }
+            Err(Unopened { closed }) => (Err(Broken), closed.map(|closed| *closed)),
+        };
+        for link in revocation::links(self.used, self.vended, closed.as_ref()) {
+            self.push(link);
         }
         walked
     }
 
     /// The grant, and what AWS says before anything is connected.
-    async fn opened(&mut self) -> Walked<Option<Access>> {
+    async fn opened(&mut self) -> Result<Access, Unopened> {
         let doctor = self.doctor;
         let offers = match self.desk.offers().await {
             Ok(offers) => offers,
-            Err(failure) => return self.failed("policy", &failure),
+            Err(failure) => return self.failed("policy", &failure).map_err(Unopened::from),
         };
         let usual = offers.iter().find(|offer| offer.target == doctor.target);
         let usual = usual.map(|offer| SignedDuration::from_secs(offer.usually));
@@ -100,37 +123,46 @@ impl Walker<'_> {
         let granted = access::granted(&doctor.asking, self.desk, &doctor.target, &offers, lasts).await;
         let granted = match granted {
             Ok(granted) => granted,
-            Err(failure) => return self.failed("grant", &failure),
+            Err(failure) => return self.failed("grant", &failure).map_err(Unopened::from),
         };
         let transport = granted.grant.transport;
         let used = if granted.extended { ", which was open already" } else { "" };
         self.whole("grant", format!("{} by {transport}{used}", granted.grant.id));
-        let (id, own) = (granted.grant.id.clone(), !granted.extended && !doctor.asking.keep);
+        let id = granted.grant.id.clone();
+        self.used = match (granted.extended, doctor.asking.keep) {
+            (true, _) => Used::Held,
+            (false, true) => Used::Kept,
+            (false, false) => Used::Own,
+        };
+        let own = self.used == Used::Own;
         let checked = match &granted.through {
             Some(through) if transport != Transport::Direct => {
                 let accounts = access::accounts(&doctor.asking, self.desk, through, &id);
+                let vends = through.vended && self.desk.vending(&id).is_some();
+                self.vended = vends.then_some(false);
                 match accounts.get().await {
-                    Ok(account) => self.account(&account, &through.by).await,
+                    Ok(account) => {
+                        self.vended = vends.then_some(true);
+                        self.account(&account, &through.by).await
+                    }
                     Err(error) => self.failed("credentials", &access::failure(error.into())),
                 }
             }
             _ => Ok(()),
         };
-        let built = match checked {
-            Ok(()) => {
-                let closes = own;
-                match Access::built(&doctor.asking, self.desk, granted, closes, nobody(), false).await {
-                    Ok(access) => return Ok(Some(access)),
-                    Err(failure) => self.failed("transport", &failure),
+        if checked.is_ok() {
+            match Access::built(&doctor.asking, self.desk, granted, own, nobody(), false).await {
+                Ok(access) => return Ok(access),
+                Err(failure) => {
+                    let _: Walked<()> = self.failed("transport", &failure);
                 }
             }
-            Err(broken) => Err(broken),
-        };
-        if own {
-            // It ends by itself if it cannot be closed now.
-            let _ = self.desk.close(&id).await;
         }
-        built
+        if !own {
+            return Err(Broken.into());
+        }
+        let closed = self.desk.close(&id).await.map_err(Failure::report);
+        Err(Unopened { closed: closed.ok().map(Box::new) })
     }
 
     async fn account(&mut self, account: &Account, by: &By) -> Walked<()> {
@@ -177,24 +209,6 @@ impl Walker<'_> {
             self.document(account, name).await?;
         }
         Ok(())
-    }
-
-    /// Whether revoking the grant removed everything that it had opened.
-    fn revoked(&mut self, closed: &ClosedView) {
-        let link = "revocation";
-        if let Some(LivesOn { until, why }) = &closed.credentials {
-            let until = super::super::instant(*until);
-            let found = format!("the credentials of the grant can start sessions until {until}: {why}");
-            let fix = "`doorward iam --for server` prints the permission that the server needs to deny them";
-            self.add(link, State::Worn, found, Some(fix.into()));
-            return;
-        }
-        match close::failure(closed) {
-            None => self.whole(link, "the grant is revoked, and nothing of it is left"),
-            Some(failure) => {
-                self.add(link, State::Worn, failure.words(), failure.what_next().map(str::to_owned))
-            }
-        }
     }
 
     fn clock(&mut self, ahead: Option<i64>) -> Walked<()> {
@@ -300,10 +314,7 @@ impl Walker<'_> {
         }
         self.whole("connection", format!("by {}", access.transport));
         for link in confined::tried(access).await {
-            let added = self.chain.add(link);
-            if self.printed.is_ok() {
-                self.printed = added;
-            }
+            self.push(link);
         }
         let within = access.within(access.granted(&host));
         let dialled = tokio::time::timeout(ANSWERS, within.dial(&to)).await;

@@ -209,9 +209,13 @@ fn outcome(finding: &Finding) -> Outcome<'_> {
 
 /// `account/region/kind/id`, as far as they are known.
 fn location(subject: &Subject) -> LogicalLocation {
-    let account = subject.place.account.as_ref().map(ToString::to_string);
-    let parts =
-        [account, subject.place.region.clone(), Some(subject.kind.to_owned()), Some(subject.id.clone())];
+    let account = subject.account_region.account.as_ref().map(ToString::to_string);
+    let parts = [
+        account,
+        subject.account_region.region.clone(),
+        Some(subject.kind.to_owned()),
+        Some(subject.id.clone()),
+    ];
     LogicalLocation {
         name: subject.id.clone(),
         fully_qualified_name: parts.into_iter().flatten().collect::<Vec<_>>().join("/"),
@@ -223,7 +227,7 @@ fn location(subject: &Subject) -> LogicalLocation {
 mod tests {
     use super::*;
     use doorward_core::inspect::Remedy;
-    use doorward_core::inventory::{Call, Place};
+    use doorward_core::inventory::{AccountRegion, Call};
     use serde_json::Value;
 
     fn finding(severity: Severity) -> Finding {
@@ -234,7 +238,11 @@ mod tests {
                 id: "sg-0a".into(),
                 kind: "security group",
                 name: Some("db".into()),
-                place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
+                account_region: AccountRegion {
+                    profile: None,
+                    region: Some("eu-west-1".into()),
+                    account: None,
+                },
             },
             of: Some("sg-0b".into()),
             about: "a rule of sg-0a (db) refers to sg-0b and matches nothing".into(),
@@ -316,7 +324,7 @@ mod tests {
             let found = text(&log, "/runs/0/results/0/message/text");
             assert_eq!(found.matches(&format!("{expected} matches nothing")).count(), 2, "{found}");
         }
-        let gap = Gap::of(Call::Vpcs, &Place::default(), "[click me](https://evil.example)");
+        let gap = Gap::of(Call::Vpcs, &AccountRegion::default(), "[click me](https://evil.example)");
         let log = serde_json::to_value(log(&[], &[gap])).expect("JSON");
         let told = text(&log, "/runs/0/invocations/0/toolExecutionNotifications/0/message/text");
         assert!(told.ends_with(r"\[click me\](https://evil.example)"), "{told}");
@@ -324,7 +332,7 @@ mod tests {
 
     #[test]
     fn nothing_found_is_a_run_without_results_and_gaps_are_its_notifications() {
-        let gap = Gap::of(Call::Vpcs, &Place::default(), "denied");
+        let gap = Gap::of(Call::Vpcs, &AccountRegion::default(), "denied");
         let log = serde_json::to_value(log(&[], &[gap])).expect("JSON");
         assert_eq!(log.pointer("/runs/0/results"), Some(&Value::Array(Vec::new())));
         let told = text(&log, "/runs/0/invocations/0/toolExecutionNotifications/0/message/text");

@@ -51,7 +51,10 @@ fn heading(severity: Severity) -> &'static str {
 
 fn one(finding: &Finding) -> String {
     let mut text = wrapped("  ", "    ", &finding.about);
-    text.push_str(&format!("    {} · {} · {}\n", finding.rule, finding.resource, finding.resource.place));
+    text.push_str(&format!(
+        "    {} · {} · {}\n",
+        finding.rule, finding.resource, finding.resource.account_region
+    ));
     for line in &finding.evidence {
         text.push_str(&wrapped("    - ", "      ", line));
     }
@@ -88,10 +91,11 @@ fn gaps(gaps: &[Gap]) -> String {
 fn calls(gaps: &[Gap]) -> Vec<String> {
     let mut alike: BTreeMap<(String, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
     for gap in gaps {
-        alike.entry((gap.place.to_string(), &gap.why)).or_default().push(gap.source.text());
+        alike.entry((gap.account_region.to_string(), &gap.why)).or_default().push(gap.source.text());
     }
-    let lines =
-        alike.into_iter().map(|((place, why), calls)| format!("{} in {place}: {why}", calls.join(", ")));
+    let lines = alike
+        .into_iter()
+        .map(|((account_region, why), calls)| format!("{} in {account_region}: {why}", calls.join(", ")));
     lines.collect()
 }
 
@@ -131,14 +135,19 @@ mod tests {
 
     use super::*;
     use doorward_core::inspect::{Remedy, Subject};
-    use doorward_core::inventory::Place;
+    use doorward_core::inventory::AccountRegion;
 
-    fn place() -> Place {
-        Place { profile: None, region: Some("eu-west-1".into()), account: None }
+    fn account_region() -> AccountRegion {
+        AccountRegion { profile: None, region: Some("eu-west-1".into()), account: None }
     }
 
     fn gap(call: &str, why: &str) -> Gap {
-        Gap { source: GapSource::read(call), place: place(), groups: Vec::new(), why: why.into() }
+        Gap {
+            source: GapSource::read(call),
+            account_region: account_region(),
+            groups: Vec::new(),
+            why: why.into(),
+        }
     }
 
     fn finding(rule: Rule, severity: Severity) -> Finding {
@@ -149,7 +158,7 @@ mod tests {
                 id: "sg-0a".into(),
                 kind: "security group",
                 name: Some("db".into()),
-                place: place(),
+                account_region: account_region(),
             },
             of: None,
             about: "sg-0a (db) admits very many addresses to tcp/22 (SSH)".into(),

@@ -7,18 +7,16 @@ use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Person, TargetName, did_you_mean};
-use doorward_core::reach::{
-    AllowedPath, Change, Comparison, Flows, Impossible, Reachability, after, with_grant,
-};
+use doorward_core::reach::{AllowedPath, Change, Flows, Impossible, Reachability, after, with_grant};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::json;
-use super::listing::{self, Names};
+use super::{difference, listing};
+use crate::bounded_file;
 use crate::command::account::{Account, Remarks, Source};
 use crate::command::{self, Code, Failure, backend};
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::store::{self, AuditFiles, Store};
+use crate::store::{self, AuditFiles, Store, WhenLost};
 
 /// Who might ask for a target.
 pub(super) struct Asker {
@@ -48,22 +46,24 @@ pub(super) fn run(
         only(&mut difference.closed, flows);
     }
     let gaps = &compared.after.inventory().gaps;
+    let sides = (&compared.before, &compared.after);
     if as_json {
-        command::print(&command::json(&as_json_of(&difference, &compared, &remarks))?)?;
+        command::print(&command::json(&difference::as_json(&difference, sides, &remarks))?)?;
     } else {
-        command::print(&as_text(&difference, &compared))?;
+        let text = difference::as_text(&difference, sides);
+        command::print(if text.is_empty() { "no changes\n" } else { &text })?;
         listing::unseen(gaps);
         remarks.note();
     }
     Ok(0)
 }
 
-fn only(ways: &mut Vec<AllowedPath>, flows: &Flows) {
-    for way in ways.iter_mut() {
-        way.flows = way.flows.and(flows);
-        way.at_most = way.at_most.and(flows);
+fn only(paths: &mut Vec<AllowedPath>, flows: &Flows) {
+    for path in paths.iter_mut() {
+        path.flows = path.flows.and(flows);
+        path.at_most = path.at_most.and(flows);
     }
-    ways.retain(|way| !way.flows.is_empty() || !way.at_most.is_empty());
+    paths.retain(|path| !path.flows.is_empty() || !path.at_most.is_empty());
 }
 
 fn compared(
@@ -119,7 +119,7 @@ fn no_change(change: &str) -> Failure {
 }
 
 fn read(path: &Path) -> Result<Vec<Change>, Failure> {
-    let text = std::fs::read(path).map_err(|error| {
+    let text = bounded_file::input(path, bounded_file::LARGE).map_err(|error| {
         Failure::of(Code::of_io(&error), &error).context(format!("cannot read `{}`", path.display()))
     })?;
     // What `--fix --json` printed has the changes in it.
@@ -154,9 +154,10 @@ async fn kept(file: &PolicyFile, id: &GrantId) -> Result<Grant, Failure> {
         return Err(no_grant());
     }
     let random = crate::clock::random().map_err(Failure::with(Code::Internal))?;
-    let store = Store::open_with(location, &AuditFiles::of(&loaded.policy, file.path()), random)
-        .await
-        .map_err(Failure::with(Code::Io))?;
+    let store =
+        Store::open_for(location, &AuditFiles::of(&loaded.policy, file.path()), random, WhenLost::Refuse)
+            .await
+            .map_err(Failure::with(Code::Io))?;
     let grant = store.grant(id).await;
     store.close().await;
     let grant = grant.map_err(Failure::with(Code::Io))?.ok_or_else(no_grant)?;
@@ -236,39 +237,5 @@ fn impossible(error: Impossible) -> Failure {
         | Impossible::NumberTaken { .. }
         | Impossible::InUse { .. }
         | Impossible::Attached { .. } => failure.hint("`doorward inventory show` lists the account"),
-    }
-}
-
-fn as_text(difference: &Comparison, compared: &Compared) -> String {
-    let sides =
-        [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
-    let mut text = String::new();
-    for (title, ways, side) in sides {
-        let names = Names::of(side.roles());
-        for (receiver, ways) in listing::by_receiver(ways) {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text.push_str(&format!("{title} {}", listing::heading(receiver, &names, side.inventory())));
-            text.push_str(&listing::grouped(&ways, &names));
-        }
-    }
-    if text.is_empty() { "no changes\n".into() } else { text }
-}
-
-fn as_json_of<'a>(
-    difference: &'a Comparison,
-    compared: &'a Compared,
-    remarks: &'a Remarks,
-) -> json::Comparison<'a> {
-    let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
-    json::Comparison {
-        opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
-        closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
-        roles_of_opened: json::roles_of(&difference.opened, &after),
-        roles_of_closed: json::roles_of(&difference.closed, &before),
-        gaps: &compared.after.inventory().gaps,
-        notes: &remarks.passed_over,
-        assumed: &remarks.assumed,
     }
 }

@@ -97,7 +97,7 @@ struct View<'a> {
 struct StepView<'a> {
     what: String,
     commands: Vec<String>,
-    opens: Vec<json::WayView<'a>>,
+    opens: Vec<json::PathView<'a>>,
 }
 
 fn as_json_of<'a>(
@@ -110,7 +110,7 @@ fn as_json_of<'a>(
     let steps = repair.changes.iter().map(|step| StepView {
         what: step.change.to_string(),
         commands: commands(inventory, std::slice::from_ref(&step.change)),
-        opens: step.opens.iter().map(|way| json::way(way, &names)).collect(),
+        opens: step.opens.iter().map(|path| json::path(path, &names)).collect(),
     });
     let opened: Vec<_> = repair.changes.iter().flat_map(|step| step.opens.iter().cloned()).collect();
     View {

@@ -163,7 +163,7 @@ fn end<'a>(end: &'a End, names: &Names<'a>) -> EndView<'a> {
 
 /// What passes between two ends.
 #[derive(Serialize)]
-pub(super) struct WayView<'a> {
+pub(super) struct PathView<'a> {
     from: EndView<'a>,
     to: EndView<'a>,
     flows: Vec<Flow>,
@@ -174,14 +174,14 @@ pub(super) struct WayView<'a> {
     addresses: &'a [doorward_core::net::Cidr],
 }
 
-pub(super) fn way<'a>(way: &'a AllowedPath, names: &Names<'a>) -> WayView<'a> {
-    WayView {
-        from: end(&way.from, names),
-        to: end(&way.to, names),
-        flows: way.flows.list(),
-        whole: way.whole,
-        at_most: way.at_most.minus(&way.flows).list(),
-        addresses: &way.addresses,
+pub(super) fn path<'a>(path: &'a AllowedPath, names: &Names<'a>) -> PathView<'a> {
+    PathView {
+        from: end(&path.from, names),
+        to: end(&path.to, names),
+        flows: path.flows.list(),
+        whole: path.whole,
+        at_most: path.at_most.minus(&path.flows).list(),
+        addresses: &path.addresses,
     }
 }
 
@@ -228,7 +228,7 @@ pub(super) fn roles_of<'a>(paths: &[AllowedPath], names: &Names<'a>) -> Vec<Role
 #[serde(untagged)]
 pub(super) enum Line<'a> {
     Role { role: RoleView<'a> },
-    Way(WayView<'a>),
+    Path(PathView<'a>),
     Pair { from: &'a str, to: &'a str, flows: Vec<Flow> },
     Gap { gap: &'a Gap },
     Note { note: &'a str },
@@ -242,8 +242,8 @@ pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
 /// What a change opens and closes.
 #[derive(Serialize)]
 pub(super) struct Comparison<'a> {
-    pub opened: Vec<WayView<'a>>,
-    pub closed: Vec<WayView<'a>>,
+    pub opened: Vec<PathView<'a>>,
+    pub closed: Vec<PathView<'a>>,
     /// Numbers of roles are of the account afterwards.
     pub roles_of_opened: Vec<RoleView<'a>>,
     /// And these of the account before.

@@ -50,12 +50,12 @@ impl<'a> Names<'a> {
     }
 
     /// Whether the addresses that are listed say all: a single flow, to or from a single interface.
-    fn one_flow_of_one(&self, way: &AllowedPath) -> bool {
+    fn one_flow_of_one(&self, path: &AllowedPath) -> bool {
         let one = |end: &End| match end {
             End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
             End::Internet | End::Remote(_) => true,
         };
-        !way.addresses.is_empty() && way.flows.list().len() == 1 && one(&way.from) && one(&way.to)
+        !path.addresses.is_empty() && path.flows.list().len() == 1 && one(&path.from) && one(&path.to)
     }
 
     fn end(&self, end: &End) -> String {
@@ -130,9 +130,9 @@ pub(super) fn run(
             }
         });
     } else if as_json {
-        found = json_ways(reachability, scope, &mut lines);
+        found = json_paths(reachability, scope, &mut lines);
     } else {
-        found = text_ways(reachability, scope, &mut lines);
+        found = text_paths(reachability, scope, &mut lines);
     }
     let gaps = &reachability.inventory().gaps;
     if as_json {
@@ -176,7 +176,7 @@ fn nothing(scope: &PathQuery) -> String {
     }
 }
 
-fn json_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
+fn json_paths(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
     let names = Names::of(reachability.roles());
     let mut listed = std::collections::BTreeSet::new();
     let mut found = 0;
@@ -189,33 +189,33 @@ fn json_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) 
             }
         }
     }
-    reachability.paths(scope, &mut |way| {
+    reachability.paths(scope, &mut |path| {
         found += 1;
-        for end in [&way.from, &way.to] {
+        for end in [&path.from, &path.to] {
             if let End::Role(id) = end
                 && let Some(role) = names.role(*id).filter(|role| listed.insert(role.id))
             {
                 lines.json(&json::Line::Role { role: json::role(role) })?;
             }
         }
-        lines.json(&json::Line::Way(json::way(&way, &names)))
+        lines.json(&json::Line::Path(json::path(&path, &names)))
     });
     found
 }
 
-fn text_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
+fn text_paths(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
     let names = Names::of(reachability.roles());
     let mut found = 0;
     // Ways come receiver by receiver, so that only those of one are held.
     let mut held: Vec<AllowedPath> = Vec::new();
-    reachability.paths(scope, &mut |way| {
+    reachability.paths(scope, &mut |path| {
         found += 1;
-        if held.first().is_some_and(|first| first.to != way.to) {
-            let ways = std::mem::take(&mut held);
+        if held.first().is_some_and(|first| first.to != path.to) {
+            let paths = std::mem::take(&mut held);
             let first = lines.written == 0;
-            lines.write(&receiver(&ways, &names, reachability.inventory(), first))?;
+            lines.write(&receiver(&paths, &names, reachability.inventory(), first))?;
         }
-        held.push(way);
+        held.push(path);
         ControlFlow::Continue(())
     });
     if !held.is_empty() {
@@ -227,25 +227,25 @@ fn text_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) 
 }
 
 /// A receiver, and below it a line for all senders who may do the same.
-fn receiver(ways: &[AllowedPath], names: &Names<'_>, inventory: &Inventory, first: bool) -> String {
+fn receiver(paths: &[AllowedPath], names: &Names<'_>, inventory: &Inventory, first: bool) -> String {
     let mut text = if first { String::new() } else { "\n".to_owned() };
-    let Some(way) = ways.first() else { return text };
-    text.push_str(&heading(&way.to, names, inventory));
-    text.push_str(&grouped(ways, names));
+    let Some(path) = paths.first() else { return text };
+    text.push_str(&heading(&path.to, names, inventory));
+    text.push_str(&grouped(paths, names));
     text
 }
 
 /// What is let through, and by it who, a line each.
-pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
+pub(super) fn grouped(paths: &[AllowedPath], names: &Names<'_>) -> String {
     let mut alike: BTreeMap<(Flows, Flows, bool), Vec<String>> = BTreeMap::new();
-    for way in ways {
-        let perhaps = way.at_most.minus(&way.flows);
-        let mut sender = names.end(&way.from);
-        if !way.addresses.is_empty() {
-            sender.push_str(&format!(" ({})", fold(&way.addresses, NAMES)));
+    for path in paths {
+        let perhaps = path.at_most.minus(&path.flows);
+        let mut sender = names.end(&path.from);
+        if !path.addresses.is_empty() {
+            sender.push_str(&format!(" ({})", fold(&path.addresses, NAMES)));
         }
-        let whole = way.whole || names.one_flow_of_one(way);
-        alike.entry((way.flows.clone(), perhaps, whole)).or_default().push(sender);
+        let whole = path.whole || names.one_flow_of_one(path);
+        alike.entry((path.flows.clone(), perhaps, whole)).or_default().push(sender);
     }
     let rows: Vec<(String, String)> = alike
         .into_iter()

@@ -2,12 +2,13 @@
 
 mod after;
 mod answer;
+pub(super) mod difference;
 mod fix;
 mod json;
 mod listing;
 mod picture;
 mod question;
-mod text;
+pub(super) mod text;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

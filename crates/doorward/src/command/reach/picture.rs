@@ -18,7 +18,7 @@ pub(super) fn run(reachability: &Reachability, scope: &PathQuery, file: &Path) -
             failure.context(format!("cannot write `{}`", file.display()))
         })?;
     }
-    if drawing.ways.is_empty() {
+    if drawing.edges.is_empty() {
         note("nothing can reach anything, so the picture shows no paths");
     }
     for gap in &reachability.inventory().gaps {

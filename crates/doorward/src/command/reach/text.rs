@@ -45,7 +45,7 @@ pub(super) fn assumed(assumed: &[String]) -> String {
     text
 }
 
-pub(super) fn section(text: &mut String, title: &str, lines: Vec<String>) {
+pub(in crate::command) fn section(text: &mut String, title: &str, lines: Vec<String>) {
     if lines.is_empty() {
         return;
     }
@@ -73,7 +73,7 @@ fn wrapped(flows: &Flows) -> Vec<String> {
 }
 
 /// Each hop in a line: its kind, its name, and why it allows the traffic.
-fn hops(hops: &[Hop]) -> Vec<String> {
+pub(in crate::command) fn hops(hops: &[Hop]) -> Vec<String> {
     let rows: Vec<[String; 2]> = hops
         .iter()
         .map(|hop| [hop.resource.kind().to_string(), named(&hop.resource, hop.name.as_deref())])
@@ -142,7 +142,7 @@ fn parts(answer: &Answer) -> Vec<String> {
 }
 
 /// The code, the resource, the reason and the fix.
-pub(super) fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
+pub(in crate::command) fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
     let Blocker { code, resource, name, why, fix, flows, replies } = blocker;
     let kind = resource.kind();
     let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];

@@ -17,10 +17,10 @@ impl Requests {
 
     /// Makes ends outlive this process also on a full disk, and records those of an earlier one.
     pub async fn keep_closes(&self) {
-        let store = self.store.clone();
+        let store = self.app.store().clone();
         let made = tokio::task::spawn_blocking(move || store.make_room_for_ends()).await;
         if let Ok(Err(error)) = made {
-            tracing::error!(%error, "no disk space for unrecorded ends, a restart would lose them");
+            tracing::error!(%error, "could not allocate the file for unrecorded ends, a restart would lose them");
         }
         self.closes.record_soon();
     }
@@ -51,7 +51,7 @@ impl Requests {
         if self.closes.recorded(&of, QUICKLY).await {
             return Ok(self.as_recorded(after).await);
         }
-        self.standing_at_end(&after).await;
+        self.sync_state_at_end(&after).await;
         if self.closes.recorded(&of, WAITS).await {
             return Ok(self.as_recorded(after).await);
         }
@@ -63,7 +63,7 @@ impl Requests {
 
     /// How the grant ended by the store: another end may have come first.
     async fn as_recorded(&self, after: Grant) -> Grant {
-        let kept = store::in_time(self.store.grant(after.id())).await;
+        let kept = store::in_time(self.app.store().grant(after.id())).await;
         kept.ok().flatten().filter(Grant::ended).unwrap_or(after)
     }
 
@@ -88,7 +88,7 @@ impl Requests {
     ) -> Result<Vec<Grant>, Error> {
         match tokio::time::timeout(WAITS, read).await {
             Ok(Ok(read)) => Ok(self.all_applied(read)),
-            Ok(Err(_)) | Err(_) if self.nudge.status().at.is_some() => Ok(known()),
+            Ok(Err(_)) | Err(_) if self.app.nudge().status().at.is_some() => Ok(known()),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Error::Store(store::Error::Late)),
         }
@@ -109,12 +109,12 @@ impl Requests {
 
     /// One grant, as it is by what was decided.
     pub(in crate::requests) async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
-        Ok(self.store.grant(id).await?.map(|grant| self.closes.applied(grant)))
+        Ok(self.app.store().grant(id).await?.map(|grant| self.closes.applied(grant)))
     }
 
     /// Those that are not settled, likewise.
     pub(in crate::requests) async fn unfinished(&self) -> Result<Vec<Grant>, Error> {
-        Ok(self.all_applied(self.store.unfinished().await?))
+        Ok(self.all_applied(self.app.store().unfinished().await?))
     }
 
     pub(in crate::requests) fn all_applied(&self, grants: Vec<Grant>) -> Vec<Grant> {

@@ -5,6 +5,7 @@ use sqlx::{AnyConnection, Connection as _};
 
 use super::super::Answer;
 use super::*;
+use crate::app::App;
 use crate::requests::{Ask, Caller, Error, Opened, Requests};
 use crate::status::Nudge;
 use crate::web::testing::House;
@@ -45,7 +46,7 @@ async fn does(somebody: &mut AnyConnection, statement: &'static str) {
 
 /// The grants that are open by a pass of the reconciler.
 async fn open_by_a_pass(requests: &Requests) -> Vec<GrantId> {
-    let (loaded, now) = (requests.loaded(), requests.clock().now());
+    let (loaded, now) = (requests.app().loaded(), requests.app().clock().now());
     let grants = requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
     let live = grants.iter().filter(|grant| grant.live(now).is_some());
     live.map(|grant| grant.id().clone()).collect()
@@ -60,12 +61,12 @@ async fn until(what: &str, so: impl AsyncFn() -> bool) {
 }
 
 /// How often the audit log tells that a grant was ended by a person.
-async fn told(house: &House, grant: &Grant, by: &str) -> usize {
+async fn audited(house: &House, grant: &Grant, by: &str) -> usize {
     let lines = house.record().await;
-    let told = lines.iter().filter(|line| {
+    let audited = lines.iter().filter(|line| {
         line["what"] == "ended" && line["grant"] == grant.id().as_str() && line["who"]["person"] == by
     });
-    told.count()
+    audited.count()
 }
 
 #[tokio::test]
@@ -83,24 +84,53 @@ async fn an_end_holds_while_the_store_is_locked_and_is_recorded_once_it_is_free(
     let answer = requests.close(&caller("jon"), grant.id()).await;
     assert!(matches!(&answer, Err(Error::Unwritten { grant: id, .. }) if id == grant.id()), "{answer:?}");
     assert!(requests.open_grant(&caller("jon"), grant.id()).await.is_err(), "nothing is vended for it");
-    let shown = requests.all(&maria).await.expect("read");
+    let shown = requests.views().all(&maria).await.expect("read");
     let shown = shown.first().expect("it is shown");
     assert_eq!(shown.ended.as_deref(), Some("revoked by maria"));
     assert!(shown.unrecorded.is_some());
     let [left] = &requests.unrecorded()[..] else { panic!("{:?}", requests.unrecorded()) };
     assert!(left.kept);
-    assert_eq!(requests.store().kept_ends().expect("a file").ends.len(), 1);
+    assert_eq!(requests.app().store().kept_ends().expect("a file").ends.len(), 1);
 
     does(&mut other, "ROLLBACK").await;
     until("it is recorded", async || requests.unrecorded().is_empty()).await;
-    let row = requests.store().grant(grant.id()).await.expect("read").expect("a grant");
+    let row = requests.app().store().grant(grant.id()).await.expect("read").expect("a grant");
     assert_eq!(
         row.life().clone(),
         grant.end(Ending::Closed { by: maria.person }, house.now()).life().clone()
     );
-    assert_eq!((told(&house, &grant, "maria").await, told(&house, &grant, "jon").await), (1, 0));
-    until("it is forgotten", async || requests.store().kept_ends().expect("a file").ends.is_empty()).await;
-    assert!(requests.current(&caller("jon").person).await.expect("read").is_empty());
+    assert_eq!((audited(&house, &grant, "maria").await, audited(&house, &grant, "jon").await), (1, 0));
+    until("it is forgotten", async || requests.app().store().kept_ends().expect("a file").ends.is_empty())
+        .await;
+    assert!(requests.views().current(&caller("jon").person).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn a_file_of_ends_that_is_locked_is_read_once_it_is_free() {
+    let house = House::new("").await;
+    let (requests, grant) = (house.requests(), opened(&house, 1).await);
+    let how = Ending::Closed { by: caller("maria").person };
+    let what = What::Ended { grant: grant.id().clone(), how };
+    // As a command on the same machine does it.
+    let end = KeptEnd::Grant(requests.event(&caller("maria"), what));
+    requests.app().store().keep_end(&end).expect("kept");
+    let file = house.folder().join("doorward.db.audit-head.closes");
+    let holder = std::fs::File::open(file).expect("a file");
+    holder.lock().expect("locked");
+    for _ in 0..2 {
+        assert!(!requests.closed_elsewhere());
+    }
+    holder.unlock().expect("unlocked");
+    until("it is read", async || {
+        requests.closed_elsewhere();
+        open_by_a_pass(requests).await.is_empty()
+    })
+    .await;
+    until("it is recorded and forgotten", async || {
+        requests.closed_elsewhere();
+        requests.app().store().kept_ends().expect("a file").ends.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -117,19 +147,19 @@ async fn an_end_that_is_not_recorded_outlives_the_process() {
     // Another process, and nothing of the first but its files.
     let path = house.folder().join("doorward.db").display().to_string();
     let store = Store::open(&path, [1; 4]).await.expect("a store");
-    let (file, clock) = (house.requests().policy_shared(), house.requests().clock().clone());
-    let again = Requests::new(store, file, clock, Nudge::pair().0);
+    let (file, clock) = (house.requests().app().policy_shared(), house.requests().app().clock().clone());
+    let again = Requests::new(App::new(store, file, clock, Nudge::pair().0));
     assert!(open_by_a_pass(&again).await.is_empty());
-    let approved = again.answer(&caller("richard"), waits.id(), Answer::Approve { seen: 0 }).await;
+    let approved = again.answer(&caller("richard"), waits.id(), Answer::Approve { seen: None }).await;
     assert!(matches!(approved, Err(Error::Refused(_))), "{approved:?}");
     again.keep_closes().await;
     does(&mut other, AGAIN).await;
     until("all is recorded", async || {
-        again.unrecorded().is_empty() && again.store().kept_ends().expect("a file").ends.is_empty()
+        again.unrecorded().is_empty() && again.app().store().kept_ends().expect("a file").ends.is_empty()
     })
     .await;
     assert!(open_by_a_pass(&again).await.is_empty());
-    assert_eq!((told(&house, &open, "jon").await, told(&house, &waits, "richard").await), (1, 1));
+    assert_eq!((audited(&house, &open, "jon").await, audited(&house, &waits, "richard").await), (1, 1));
 }
 
 #[tokio::test]
@@ -139,8 +169,8 @@ async fn what_another_process_has_ended_ends_here() {
     let grant = opened(&house, 1).await;
     let path = house.folder().join("doorward.db").display().to_string();
     let store = Store::open(&path, [1; 4]).await.expect("a store");
-    let (file, clock) = (requests.policy_shared(), requests.clock().clone());
-    let command = Requests::new(store, file, clock, Nudge::pair().0);
+    let (file, clock) = (requests.app().policy_shared(), requests.app().clock().clone());
+    let command = Requests::new(App::new(store, file, clock, Nudge::pair().0));
     does(&mut other, NO).await;
     assert!(!requests.closed_elsewhere());
     assert!(matches!(command.close(&caller("jon"), grant.id()).await, Err(Error::Unwritten { .. })));
@@ -156,15 +186,15 @@ async fn a_row_that_does_not_take_its_end_is_ended_by_the_record() {
     does(&mut other, NOTHING).await;
     let closed = requests.close(&caller("jon"), grant.id()).await.expect("closed");
     assert!(closed.grant.ended());
-    let alarms = requests.store().alarms();
+    let alarms = requests.app().store().alarms();
     let words = format!("the grant \"{}\" in the store: its row does not take that it ended", grant.id());
     assert!(alarms.contains(&words), "{alarms:?}");
     assert!(open_by_a_pass(requests).await.is_empty());
     // It is not recorded again at each pass.
     open_by_a_pass(requests).await;
-    let before = requests.store().head().await.expect("a head");
+    let before = requests.app().store().head().await.expect("a head");
     open_by_a_pass(requests).await;
-    assert_eq!(requests.store().head().await.expect("a head"), before);
+    assert_eq!(requests.app().store().head().await.expect("a head"), before);
 
     // What ends by its time is no other.
     does(&mut other, AGAIN).await;
@@ -172,6 +202,6 @@ async fn a_row_that_does_not_take_its_end_is_ended_by_the_record() {
     does(&mut other, NOTHING).await;
     house.pass(3600);
     assert!(open_by_a_pass(requests).await.is_empty());
-    let alarms = requests.store().alarms();
+    let alarms = requests.app().store().alarms();
     assert!(alarms.iter().any(|alarm| alarm.contains(grant.id().as_str())), "{alarms:?}");
 }

@@ -6,14 +6,17 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use doorward_core::decision::Seen;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{self, TargetName, Transport};
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Bearer, Body, Refused, RevokingBearer, reads};
-use crate::requests::{Answer, Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
+use crate::requests::{
+    Answer, Ask, Caller, Carried, ClosedView, Error, GrantView, Opened, OpenedView, Through,
+};
 use crate::vending::{self, Vended};
 use crate::web::failure::Failure;
 use crate::web::origin::Origin;
@@ -44,15 +47,27 @@ pub async fn list(
 ) -> Result<Json<Vec<GrantView>>, Refused> {
     let Query(whose) = whose.map_err(|rejection| reads::query(&rejection))?;
     let grants = if whose.all {
-        web.requests().all(&signed.caller).await?
+        everybodys(&web, &signed.caller).await?
     } else if whose.to_answer {
-        web.requests().to_answer(&signed.caller.person).await?
+        web.requests().views().to_answer(&signed.caller.person).await?
     } else if whose.history {
-        web.requests().history(&signed.caller.person, HISTORY).await?
+        web.requests().views().history(&signed.caller.person, HISTORY).await?
     } else {
-        web.requests().current(&signed.caller.person).await?
+        web.requests().views().current(&signed.caller.person).await?
     };
     Ok(Json(grants))
+}
+
+/// Everybody's grants. A refusal changes nothing and is not in the audit log, but in the server's log.
+async fn everybodys(web: &Web, caller: &Caller) -> Result<Vec<GrantView>, Error> {
+    let all = web.requests().views().all(caller).await;
+    if let Err(Error::Refused(why)) = &all {
+        let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+        let (person, from, why) = (&caller.person, caller.from.map(tracing::field::display), why.join("; "));
+        let asked = "list everybody's grants";
+        tracing::info!(target: "doorward::events", %person, asked, from, why, "request refused");
+    }
+    all
 }
 
 /// What to open.
@@ -85,7 +100,7 @@ pub async fn open(
         Opened::Granted { extended: true, .. } => StatusCode::OK,
         Opened::Waiting { .. } => StatusCode::ACCEPTED,
     };
-    Ok((status, Json(web.requests().opened(opened).await)))
+    Ok((status, Json(web.requests().views().opened(opened).await)))
 }
 
 fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
@@ -129,7 +144,7 @@ pub async fn one(
     Bearer(signed): Bearer,
     Segment(id): Segment,
 ) -> Result<Json<GrantView>, Refused> {
-    Ok(Json(web.requests().one(&signed.caller, &read(&id)?).await?))
+    Ok(Json(web.requests().views().one(&signed.caller, &read(&id)?).await?))
 }
 
 /// `DELETE /grants/{id}`
@@ -139,7 +154,7 @@ pub async fn close(
     Segment(id): Segment,
 ) -> Result<Json<ClosedView>, Refused> {
     let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
-    Ok(Json(web.requests().closed(closed)))
+    Ok(Json(web.requests().views().closed(closed)))
 }
 
 /// An answer.
@@ -147,11 +162,16 @@ pub async fn close(
 #[serde(deny_unknown_fields, expecting = "an object with `agree`, and `seen` or `reason`")]
 pub struct Answered {
     agree: bool,
-    // The revision that the approver saw; 0, as it was first asked for, otherwise.
-    #[serde(default)]
-    seen: u32,
+    // What the approver saw; the request as it was made, otherwise.
+    #[serde(default, deserialize_with = "named")]
+    seen: Option<Seen>,
     // Why it is denied.
     reason: Option<String>,
+}
+
+/// What is there is no null.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seen>, D::Error> {
+    Seen::deserialize(deserializer).map(Some)
 }
 
 /// `POST /grants/{id}/approval`
@@ -175,7 +195,7 @@ pub async fn answer(
         web.change(&signed.caller.person)?;
     }
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer).await?;
-    Ok(Json(web.requests().opened(opened).await))
+    Ok(Json(web.requests().views().opened(opened).await))
 }
 
 /// `POST /grants/{id}/move`: to the caller's address, revoking the one before.
@@ -187,7 +207,7 @@ pub async fn relocate(
 ) -> Result<Json<OpenedView>, Refused> {
     web.change(&signed.caller.person)?;
     let moved = web.requests().relocate(&signed.caller, &read(&id)?, origin.admitted()?).await?;
-    Ok(Json(web.requests().relocated(moved).await))
+    Ok(Json(web.requests().views().relocated(moved).await))
 }
 
 /// `GET /grants/{id}/transport`: transport settings of one of the caller's open grants, for the client.

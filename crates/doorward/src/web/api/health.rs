@@ -25,8 +25,8 @@ pub struct Health {
 
 /// `GET /healthz`
 pub async fn health(State(web): State<Arc<Web>>) -> (StatusCode, Json<Health>) {
-    let clock = web.requests().clock();
-    let last_pass = web.requests().nudge().status().at;
+    let clock = web.app().clock();
+    let last_pass = web.app().nudge().status().at;
     let ok = alive(last_pass, clock.now(), clock.uptime());
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Health { ok, version: env!("CARGO_PKG_VERSION"), last_pass }))
@@ -42,7 +42,7 @@ pub struct Readiness {
 /// `GET /readyz`: for monitoring. It needs no authentication, so it returns counts, names neither people
 /// nor targets, and polls the store once a second at most.
 pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>) {
-    let (clock, status) = (web.requests().clock().clone(), web.requests().nudge().status());
+    let (clock, status) = (web.app().clock().clone(), web.app().nudge().status());
     let mut reasons = Vec::new();
     match status.at {
         None => reasons.push("no reconciliation pass has completed yet".to_owned()),
@@ -77,10 +77,18 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }
-    let store = web.requests().store().clone();
-    let poll = async move { in_time(store.answers()).await.is_ok() };
-    if !web.store_poll.outcome(move || clock.uptime(), poll).await {
-        reasons.push("the store does not answer".to_owned());
+    let store = web.app().store().clone();
+    let poll = async move {
+        let added = in_time(store.answers()).await.map_err(|_| "the store does not answer")?;
+        if !added.is_empty() {
+            return Err(
+                "somebody added triggers or the like to the store: `doorward audit verify` lists them",
+            );
+        }
+        in_time(store.has_room()).await.map_err(|_| "the store's disk is full")
+    };
+    if let Err(why) = web.store_poll.outcome(move || clock.uptime(), poll).await {
+        reasons.push(why.to_owned());
     }
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(Readiness { ready: reasons.is_empty(), reasons }))

@@ -19,7 +19,7 @@ const BEFORE: [(&str, &str); 2] = [("400", "NoHost"), ("421", "Misdirected")];
 
 /// `GET /openapi.json`
 pub async fn document(State(web): State<Arc<Web>>) -> ([(HeaderName, &'static str); 1], Bytes) {
-    let prefix = web.requests().loaded().policy.server.prefix().to_owned();
+    let prefix = web.app().loaded().policy.server.prefix().to_owned();
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let text = match &*made {
         Some((of, text)) if *of == prefix => text.clone(),

@@ -28,18 +28,21 @@ pub struct Me {
     address: Option<IpAddr>,
     operator: bool,
     ends: Timestamp,
+    idle_seconds: i64,
 }
 
 /// `GET /me`
 pub async fn me(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Json<Me> {
     let (person, address) = (signed.caller.person, signed.caller.from);
-    let groups = web.requests().loaded().people.groups_of(&person).cloned().collect();
-    Json(Me { person, groups, address, operator: signed.operator, ends: signed.ends })
+    let loaded = web.app().loaded();
+    let groups = loaded.people.groups_of(&person).cloned().collect();
+    let idle_seconds = loaded.policy.server.sessions.idle.as_secs();
+    Json(Me { person, groups, address, operator: signed.operator, ends: signed.ends, idle_seconds })
 }
 
 /// `GET /targets`
 pub async fn targets(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Json<Vec<Offer>> {
-    Json(web.requests().offers(&signed.caller.person))
+    Json(web.requests().views().offers(&signed.caller.person))
 }
 
 /// The range of audit entries.
@@ -88,7 +91,7 @@ pub async fn overdue(
     Bearer(signed): Bearer,
 ) -> Result<Json<Vec<Overdue>>, Refused> {
     web.requests().operator(&signed.caller)?;
-    Ok(Json(web.requests().nudge().status().overdue.clone()))
+    Ok(Json(web.app().nudge().status().overdue.clone()))
 }
 
 /// A query that is not what the call takes.

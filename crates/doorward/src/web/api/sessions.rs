@@ -33,6 +33,7 @@ pub struct Begun {
     token: String,
     person: Person,
     ends: Timestamp,
+    idle_seconds: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
 }
@@ -76,6 +77,7 @@ pub async fn begin(
         token: begun.token.as_str().to_owned(),
         person: begun.person,
         ends: begun.ends,
+        idle_seconds: idle_seconds(&web),
         device: Some(begun.device),
     };
     Ok((StatusCode::CREATED, Json(body)))
@@ -135,5 +137,11 @@ pub async fn change_password(
     let kind = SessionKind::Api;
     let changed = own_password::change(&web, &signed, kind, origin, &sent.present, &sent.new).await?;
     let (person, token) = (signed.caller.person, changed.token.as_str().to_owned());
-    Ok(Json(Begun { token, person, ends: changed.ends, device: None }))
+    let (ends, idle_seconds) = (changed.ends, idle_seconds(&web));
+    Ok(Json(Begun { token, person, ends, idle_seconds, device: None }))
+}
+
+/// After how long without use a session expires.
+fn idle_seconds(web: &Web) -> i64 {
+    web.app().loaded().policy.server.sessions.idle.as_secs()
 }

@@ -245,19 +245,30 @@ async fn every_call_answers_as_the_document_says() {
     assert_eq!((&again["grant"]["revision"], &again["grant"]["asked_for"]), (&json!(1), &json!(25_200)));
     let same = described(&house, "post", "/grants", jon, wanted("7h"), 202).await;
     assert_eq!((&same["grant"]["revision"], &same["changed"]), (&json!(1), &Value::Null));
+    let (before, seen) = (first["grant"]["seen"].clone(), again["grant"]["seen"].clone());
+    let newer = json!(seen.as_str().expect("seen").replacen("1-", "2-", 1));
     let path = format!("/grants/{}/approval", first["grant"]["id"].as_str().expect("a grant"));
-    for stale in
-        [json!({ "agree": true }), json!({ "agree": true, "seen": 0 }), json!({ "agree": true, "seen": 2 })]
-    {
+    for stale in [
+        json!({ "agree": true }),
+        json!({ "agree": true, "seen": before }),
+        json!({ "agree": true, "seen": newer }),
+    ] {
         let refused = described(&house, "post", &path, &richard, Some(stale), 409).await;
         let error = refused["error"].as_str().expect("words");
         assert!(
             error.contains("jon now requests `orders-db` for 7h from 203.0.113.7/32 (\"ticket 8\")"),
             "{error}"
         );
-        assert!(refused["hint"].as_str().expect("a hint").contains("`seen` is 1"), "{refused}");
+        assert!(
+            refused["hint"].as_str().expect("a hint").contains(&format!("`seen` is {seen}")),
+            "{refused}"
+        );
     }
-    let seen = Some(json!({ "agree": true, "seen": 1 }));
+    for wrong in [json!(1), json!("1"), Value::Null] {
+        let wrong = Some(json!({ "agree": true, "seen": wrong }));
+        described(&house, "post", &path, &richard, wrong, 422).await;
+    }
+    let seen = Some(json!({ "agree": true, "seen": seen }));
     let approved = described(&house, "post", &path, &richard, seen, 200).await;
     assert_eq!(approved["grant"]["until"], "2026-11-22T17:00:00Z");
 

@@ -17,7 +17,7 @@ const PLACES: usize = 8;
 const OF_ONE: usize = 4;
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Place {
+struct Waiter {
     // Zero: nobody's.
     account: u64,
     neighbourhood: u64,
@@ -28,7 +28,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Turns {
     state: RandomState,
-    shelves: Vec<Option<Box<[Place; PLACES]>>>,
+    shelves: Vec<Option<Box<[Waiter; PLACES]>>>,
 }
 
 impl Default for Turns {
@@ -51,12 +51,12 @@ impl Turns {
         let Some(places) = self.shelves.get_mut(shelf) else { return Err(None) };
         let places = places.get_or_insert_default();
         for place in places.iter_mut().filter(|place| place.account != 0 && place.ripe + KEPT <= now) {
-            *place = Place::default();
+            *place = Waiter::default();
         }
-        let mine = |place: &&mut Place| place.neighbourhood == neighbourhood && place.account == account;
+        let mine = |place: &&mut Waiter| place.neighbourhood == neighbourhood && place.account == account;
         if let Some(place) = places.iter_mut().find(mine) {
             if place.ripe <= now {
-                *place = Place::default();
+                *place = Waiter::default();
                 return Ok(());
             }
             return Err(Some(place.ripe - now));
@@ -66,7 +66,7 @@ impl Turns {
         }
         match places.iter_mut().find(|place| place.account == 0) {
             Some(place) => {
-                *place = Place { account, neighbourhood, ripe: now + TURN };
+                *place = Waiter { account, neighbourhood, ripe: now + TURN };
                 Err(Some(TURN))
             }
             None => Err(None),

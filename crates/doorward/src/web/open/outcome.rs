@@ -9,7 +9,7 @@ use doorward_core::policy::Closing;
 use maud::{Markup, html};
 
 use crate::requests::{Closed, Collateral, Opened};
-use crate::status::Standing;
+use crate::status::SyncState;
 use crate::web::failure::{self, Failure};
 use crate::web::layout::{marked, sentence};
 use crate::web::{Web, card, words};
@@ -17,10 +17,12 @@ use crate::web::{Web, card, words};
 /// The outcome of opening one target for one or more addresses.
 pub(super) async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     let stands = |opened: &&Opened| {
-        matches!(opened, Opened::Granted { extended: false, standing: Standing::InSync, .. })
+        matches!(opened, Opened::Granted { extended: false, sync_state: SyncState::InSync, .. })
     };
     let connect = match opened.iter().find(stands).map(grant_of) {
-        Some(grant) => Some(web.requests().ways_looked_up(grant.target(), grant.transport()).await),
+        Some(grant) => {
+            Some(web.requests().connection_hints_looked_up(grant.target(), grant.transport()).await)
+        }
         None => None,
     };
     let closing = opened.iter().find_map(|opened| match opened {
@@ -34,7 +36,7 @@ pub(super) async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     html! {
         @for opened in opened { (opened_note(opened)) }
         @for (grant, found) in &beside { (collateral_note(grant, found)) }
-        @if let Some(connect) = connect { p { "Connect to" } (card::ways(&connect)) }
+        @if let Some(connect) = connect { p { "Connect to" } (card::connection_hints(&connect)) }
         @if let Some(closing) = closing { (card::promise(closing)) }
     }
 }
@@ -77,24 +79,24 @@ fn opened_note(opened: &Opened) -> Markup {
     let grant = grant_of(opened);
     html! {
         @match opened {
-            Opened::Granted { extended, standing, .. } => {
+            Opened::Granted { extended, sync_state, .. } => {
                 p {
                     strong {
                         (grant.target())
-                        @if *standing != Standing::InSync { " is granted, but not open yet," }
+                        @if *sync_state != SyncState::InSync { " is granted, but not open yet," }
                         @else if *extended { " stays open" }
                         @else { " is open" }
                     }
                     " for " code { (words::source(grant.source())) }
                     @if let Some(until) = grant.until() { " until " (words::time(until)) }
-                    ". " (card::standing(standing))
+                    ". " (card::sync_state(sync_state))
                 }
-                @match standing {
-                    Standing::InSync => {}
-                    Standing::Failing { why } => p.problem {
+                @match sync_state {
+                    SyncState::InSync => {}
+                    SyncState::Failing { why } => p.problem {
                         "The firewall does not admit your address yet: " (marked(why)) ". Doorward will retry."
                     },
-                    Standing::Unknown => p {
+                    SyncState::Unknown => p {
                         "The firewall has not confirmed the rule yet; the card below shows when it has."
                     },
                 }
@@ -120,21 +122,21 @@ pub(super) fn revoked_note(closed: &Closed) -> Markup {
             strong {
                 (grant.target())
                 @if !was_open { " is withdrawn" }
-                @else if closed.standing == Standing::InSync { " is revoked" }
+                @else if closed.sync_state == SyncState::InSync { " is revoked" }
                 @else { " is being revoked" }
             }
             " for " code { (words::source(grant.source())) } "."
         }
         @if was_open {
-            @match &closed.standing {
-                Standing::Failing { why } => {
+            @match &closed.sync_state {
+                SyncState::Failing { why } => {
                     p.problem { "The firewall still admits the address: " (marked(why)) ". Doorward will retry." }
                 }
-                Standing::Unknown => p { "The firewall has not confirmed it yet." },
-                Standing::InSync => {}
+                SyncState::Unknown => p { "The firewall has not confirmed it yet." },
+                SyncState::InSync => {}
             }
             @match (closed.closing, closed.cut) {
-                _ if closed.standing != Standing::InSync => {}
+                _ if closed.sync_state != SyncState::InSync => {}
                 (Closing::Severs, 0) => p { "No connection was open." },
                 (Closing::Severs, 1) => p { "One open connection was cut." },
                 (Closing::Severs, cut) => p { (cut) " open connections were cut." },

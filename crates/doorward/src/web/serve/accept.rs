@@ -29,12 +29,12 @@ const CLOSES: Duration = Duration::from_millis(300);
 
 /// The thread that takes connections; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     stop: Option<oneshot::Sender<()>>,
     over: oneshot::Receiver<io::Error>,
 }
 
-impl Door {
+impl Acceptor {
     /// Begins to take connections, and has them served by the runtime that calls.
     pub(super) fn open(
         listener: TcpListener,
@@ -134,7 +134,7 @@ impl Taking {
     }
 
     fn network(&self, peer: IpAddr) -> Network {
-        let loaded = self.web.requests().loaded();
+        let loaded = self.web.app().loaded();
         let named = loaded.policy.server.proxies.iter().any(|proxy| proxy.contains(peer.to_canonical()));
         if named { Network::of_proxy(peer) } else { Network::of(peer) }
     }

@@ -209,7 +209,7 @@ const AHEAD: usize = 128 * 1024;
 
 /// Whether this peer is a proxy that has to begin with a header of the PROXY protocol.
 fn speaks_for_others(web: &Web, peer: IpAddr) -> bool {
-    let loaded = web.requests().loaded();
+    let loaded = web.app().loaded();
     let server = &loaded.policy.server;
     server.proxy_protocol && server.proxies.iter().any(|proxy| proxy.contains(peer.to_canonical()))
 }

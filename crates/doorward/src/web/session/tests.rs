@@ -31,7 +31,7 @@ fn check(lines: &[(&'static str, &str)], expected: bool) {
 
 fn origin(secure: bool) -> Origin {
     let peer = std::net::IpAddr::from([203, 0, 113, 7]);
-    Origin { peer, client: Some(peer), unknown: None, secure }
+    Origin { peer, client: Some(peer), unknown: None, secure, direct: true }
 }
 
 #[test]

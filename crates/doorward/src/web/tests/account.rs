@@ -21,7 +21,7 @@ async fn open(house: &House, token: &str) -> String {
 /// How many grants a person has open.
 async fn open_of(house: &House, name: &str) -> usize {
     let person = name.parse().expect("a name");
-    house.requests().current(&person).await.expect("grants").len()
+    house.requests().views().current(&person).await.expect("grants").len()
 }
 
 async fn change(house: &House, token: &str, present: &str, new: &str) -> Answer {
@@ -112,10 +112,11 @@ async fn a_clock_that_is_set_back_lengthens_no_session() {
 
 /// Until the use that is noted beside a request is noted.
 async fn noted(house: &House) {
-    let (jon, now) = ("jon".parse().expect("a name"), house.requests().clock().now());
+    let (jon, now) = ("jon".parse().expect("a name"), house.requests().app().clock().now());
     for _ in 0..500 {
         let sessions = house
             .requests()
+            .app()
             .store()
             .sessions_of(&jon, SignedDuration::from_hours(1), now)
             .await
@@ -243,7 +244,7 @@ async fn who_is_locked_loses_sessions_and_grants_and_gets_no_session_back() {
     assert_eq!(open_of(&house, "jon").await, 0);
     let jon = "jon".parse().expect("a name");
     for _ in 0..500 {
-        if !house.requests().store().signed_in().await.expect("sessions").contains(&jon) {
+        if !house.requests().app().store().signed_in().await.expect("sessions").contains(&jon) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -63,16 +63,16 @@ async fn a_field_is_named_once() {
     let waits = opened(&house, &jon, "6h").await;
     let path = format!("/api/v1/grants/{waits}/approval");
     for body in [
-        r#"{"agree":false,"agree":true,"seen":0}"#,
-        r#"{"seen":0.0,"agree":false,"agree":true}"#,
-        r#"{"agree":true,"seen":0.0,"seen":0}"#,
+        r#"{"agree":false,"agree":true}"#,
+        r#"{"seen":"0-0123456789abcdef","agree":false,"agree":true}"#,
+        r#"{"agree":true,"seen":"0-0123456789abcdef","seen":"0-0123456789abcdef"}"#,
     ] {
         let answer = sent(&house, &richard, &path, body).await;
         assert!(answer.status.is_client_error(), "{body}: {}", answer.text());
     }
     let grant = house.call(Method::GET, &format!("/api/v1/grants/{waits}"), &jon, None).await.json();
     assert_eq!(grant["state"], "waiting");
-    let answer = sent(&house, &richard, &path, r#"{"seen":0.0,"agree":true}"#).await;
+    let answer = sent(&house, &richard, &path, r#"{"agree":true}"#).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 }
 

@@ -12,7 +12,7 @@ async fn opened(house: &House, cookie: &str) -> String {
     let form = format!("token={}&target=orders-db&lasts=3600", page.field("token"));
     let answer = house.post("/grants", cookie, &form).await;
     sent_to(&answer, StatusCode::SEE_OTHER);
-    let grants = house.requests().store().unfinished().await.expect("grants");
+    let grants = house.requests().app().store().unfinished().await.expect("grants");
     grants.last().expect("a grant").id().to_string()
 }
 
@@ -78,7 +78,7 @@ async fn opening_extending_and_closing_are_told() {
     }
     assert!(!house.get(&to, &jon).await.text().contains(" is open</strong>"), "told once");
 
-    let grants = house.requests().store().unfinished().await.expect("grants");
+    let grants = house.requests().app().store().unfinished().await.expect("grants");
     let id = grants[0].id().to_string();
     let token = page.field("token");
     house.pass(600);
@@ -86,7 +86,7 @@ async fn opening_extending_and_closing_are_told() {
         house.post(&format!("/grants/{id}/extend"), &jon, &format!("token={token}&lasts=most")).await;
     let told = house.get(sent_to(&answer, StatusCode::SEE_OTHER), &jon).await.text();
     assert!(told.contains("stays open") && told.contains("2026-11-22 17:59 UTC"), "{told}");
-    assert_eq!(house.requests().store().unfinished().await.expect("grants").len(), 1);
+    assert_eq!(house.requests().app().store().unfinished().await.expect("grants").len(), 1);
 
     let answer = house.post(&format!("/grants/{id}/close"), &jon, &format!("token={token}")).await;
     let told = house.get(sent_to(&answer, StatusCode::SEE_OTHER), &jon).await.text();
@@ -108,7 +108,7 @@ async fn whoever_may_answer_is_asked() {
 
     let page = house.get("/", &richard).await;
     assert!(page.text().contains("jon requests orders-db"), "{}", page.text());
-    let grants = house.requests().store().unfinished().await.expect("grants");
+    let grants = house.requests().app().store().unfinished().await.expect("grants");
     let answer = format!("/grants/{}/answer", grants[0].id());
     let neither = house.post(&answer, &richard, &format!("token={}", page.field("token"))).await;
     assert_eq!(neither.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -124,13 +124,13 @@ async fn an_operator_who_may_approve_does_so_on_their_own_page() {
     let house = House::new("").await;
     std::fs::write(house.folder().join("people.groups"), "dbs: jon\nleads: maria\nops: maria richard\n")
         .expect("groups");
-    house.requests().policy_file().reread();
+    house.requests().app().policy_file().reread();
     let (jon, maria) = (house.sign_in("jon").await, house.sign_in("maria").await);
     let richard = house.sign_in("richard").await;
     let token = house.get("/", &jon).await.field("token");
     let asks = async || {
         house.post("/grants", &jon, &format!("token={token}&target=orders-db&lasts=28800")).await;
-        house.requests().store().waiting().await.expect("grants")[0].id().to_string()
+        house.requests().app().store().waiting().await.expect("grants")[0].id().to_string()
     };
     let id = asks().await;
     let button = format!("action=\"/grants/{id}/answer\"");
@@ -140,7 +140,8 @@ async fn an_operator_who_may_approve_does_so_on_their_own_page() {
     let page = house.get("/operators", &maria).await;
     assert!(page.text().contains(&button) && page.text().contains("name=\"reason\""), "{}", page.text());
     let answer = format!("/grants/{id}/answer");
-    let form = format!("token={}&agree=yes&seen=0&back=%2Foperators&reason=", page.field("token"));
+    let (token_of_page, seen) = (page.field("token"), page.field("seen"));
+    let form = format!("token={token_of_page}&agree=yes&seen={seen}&back=%2Foperators&reason=");
     let agreed = house.post(&answer, &maria, &form).await;
     let to = sent_to(&agreed, StatusCode::SEE_OTHER);
     assert!(to.starts_with("/operators?note="), "{to}");
@@ -193,7 +194,7 @@ async fn every_reason_of_a_refusal_is_said_and_the_form_is_kept() {
         assert_eq!(answer.status, status, "{form}: {}", answer.text());
         assert!(answer.text().contains("This request failed."), "{form}");
     }
-    assert!(house.requests().store().unfinished().await.expect("grants").is_empty());
+    assert!(house.requests().app().store().unfinished().await.expect("grants").is_empty());
 }
 
 #[tokio::test]
@@ -245,7 +246,7 @@ async fn a_statement_of_the_other_address_admits_it_too() {
     let answer = house.post("/grants", &jon, &form).await;
     let told = house.get(sent_to(&answer, StatusCode::SEE_OTHER), &jon).await.text();
     assert!(told.contains("203.0.113.7") && told.contains("2a00:db8::/64"), "{told}");
-    assert_eq!(house.requests().store().unfinished().await.expect("grants").len(), 2);
+    assert_eq!(house.requests().app().store().unfinished().await.expect("grants").len(), 2);
 
     // Of another session, or after two minutes, it is worth nothing.
     let maria = house.sign_in("richard").await;

@@ -10,6 +10,7 @@ mod moving;
 mod prefix;
 mod proxies;
 mod reach;
+mod seen;
 mod signing_in;
 mod unreadable;
 

@@ -3,8 +3,10 @@
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, COOKIE};
 use axum::http::{Method, Request, StatusCode};
+use doorward_core::proxy_protocol::Named;
 use serde_json::{Value, json};
 
+use crate::web::serve::Arrival;
 use crate::web::testing::{Answer, House, form_request};
 
 const PROXY: [u8; 4] = [192, 0, 2, 9];
@@ -45,7 +47,7 @@ async fn a_proxy_that_is_not_named_opens_nothing_and_is_shown() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{added:?}");
         assert!(refused.json()["hint"].as_str().expect("a hint").contains("`proxies = [\"192.0.2.9\"]`"));
     }
-    assert_eq!(house.requests().store().unfinished().await.expect("grants").len(), 0);
+    assert_eq!(house.requests().app().store().unfinished().await.expect("grants").len(), 0);
     let token = house.token("jon").await;
     let me = house.through(PROXY, &added, call(Method::GET, "/api/v1/me", &token, Value::Null)).await;
     assert_eq!(me.json()["address"], Value::Null);
@@ -109,4 +111,57 @@ async fn a_cookie_is_secure_where_a_proxy_of_ours_speaks_tls() {
     let stranger = House::new("").await;
     let (plain, hsts) = cookie(&stranger, &[("x-forwarded-proto", "https")]).await;
     assert!(!hsts && plain.starts_with("doorward-form=") && !plain.contains("Secure"), "{plain}");
+}
+
+#[tokio::test]
+async fn who_goes_past_the_proxy_that_has_the_tls_is_refused_before_a_password_is_read() {
+    let house = House::new("listen = \"0.0.0.0:8080\"\nproxies = [\"192.0.2.9\"]").await;
+    for path in ["/", "/sign-in", "/api/v1/me"] {
+        let answer = house.through([203, 0, 113, 7], &[], page(path, "")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(answer.text().contains("his connection is not encrypted"), "{}", answer.text());
+        let added = [("x-forwarded-for", "203.0.113.7"), ("x-forwarded-proto", "https")];
+        let pretends = house.through([203, 0, 113, 7], &added, page(path, "")).await;
+        assert_eq!(pretends.status, StatusCode::FORBIDDEN, "{path}");
+        let proxied = house.through(PROXY, &added, page(path, "")).await;
+        assert_ne!(proxied.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    // Whoever looks whether it lives sends no password.
+    let health = house.through([203, 0, 113, 7], &[], page("/healthz", "")).await;
+    assert_ne!(health.status, StatusCode::FORBIDDEN);
+    for settings in [
+        "listen = \"0.0.0.0:8080\"\ninsecure = true",
+        "listen = \"127.0.0.1:8080\"\nproxies = [\"192.0.2.9\"]",
+    ] {
+        let house = House::new(settings).await;
+        let answer = house.through([203, 0, 113, 7], &[], page("/sign-in", "")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{settings}");
+    }
+}
+
+/// A load balancer that does not read HTTP has named the client, which writes what it likes in the request.
+#[tokio::test]
+async fn what_a_client_writes_behind_a_proxy_header_is_not_believed_but_noticed() {
+    const CLIENT: [u8; 4] = [203, 0, 113, 7];
+    let house = House::new("proxies = [\"10.0.0.0/24\"]\nproxy-protocol = true").await;
+    let address = async |client: [u8; 4], added: &[(&'static str, &str)]| {
+        let token = house.token("jon").await;
+        let mut request = call(Method::GET, "/api/v1/me", &token, Value::Null);
+        let header = Some(Named::Client((client, 4711).into()));
+        request.extensions_mut().insert(Arrival { tls: false, header });
+        house.through(client, added, request).await.json()["address"].clone()
+    };
+    let own = json!("203.0.113.7");
+    assert_eq!(address(CLIENT, &[]).await, own);
+    assert_eq!(address(CLIENT, &[("x-forwarded-for", "203.0.113.7")]).await, own);
+    for added in
+        [("x-forwarded-for", "198.51.100.1"), ("forwarded", "for=198.51.100.1"), ("via", "1.1 squid")]
+    {
+        assert_eq!(address(CLIENT, &[added]).await, Value::Null, "{added:?}");
+    }
+    // A proxy that is listed reads HTTP behind the load balancer.
+    assert_eq!(address([10, 0, 0, 9], &[("x-forwarded-for", "203.0.113.7")]).await, own);
+    let maria = house.sign_in("maria").await;
+    let operators = house.get("/operators", &maria).await.text();
+    assert!(operators.contains("<code>203.0.113.7</code> sent <code>X-Forwarded-For</code>"), "{operators}");
 }

@@ -9,7 +9,7 @@ use crate::web::testing::{HASH, House, OTHER_HASH, PASSWORD, form_request};
 
 /// How many guesses at an account are looked at, each from a network of its own.
 fn looked_at(house: &House) -> usize {
-    let (web, uptime) = (house.web(), house.requests().clock().uptime());
+    let (web, uptime) = (house.web(), house.requests().app().clock().uptime());
     let guess = |number: u8| {
         let address = std::net::IpAddr::from([number + 11, number, 0, 1]);
         let asked = Asked { account: "jon", address, device: None, known: false, fingerprint: 0 };

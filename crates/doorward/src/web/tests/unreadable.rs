@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection as _};
 
+use crate::app::App;
 use crate::requests::Requests;
 use crate::status::Nudge;
 use crate::store::Store;
@@ -57,8 +58,8 @@ async fn recorded(house: &House, what: &str, person: &str) -> usize {
 async fn another_process(house: &House) -> Requests {
     let path = house.folder().join("doorward.db").display().to_string();
     let store = Store::open(&path, [1; 4]).await.expect("a store");
-    let (file, clock) = (house.requests().policy_shared(), house.requests().clock().clone());
-    Requests::new(store, file, clock, Nudge::pair().0)
+    let (file, clock) = (house.requests().app().policy_shared(), house.requests().app().clock().clone());
+    Requests::new(App::new(store, file, clock, Nudge::pair().0))
 }
 
 #[tokio::test]
@@ -137,8 +138,10 @@ async fn who_signs_out_is_signed_out_although_the_store_takes_nothing_and_after_
     assert!(again.session(&other).await.expect("read").is_some());
     does(&mut other_client, "DROP TRIGGER no").await;
     until("it is recorded", async || recorded(&house, "signed-out", "jon").await == 1).await;
-    until("it is forgotten", async || house.requests().store().kept_ends().expect("a file").ends.is_empty())
-        .await;
+    until("it is forgotten", async || {
+        house.requests().app().store().kept_ends().expect("a file").ends.is_empty()
+    })
+    .await;
     assert_eq!(recorded(&house, "signed-out", "maria").await, 1);
     assert!(!is_signed_in(&house, &jon).await && is_signed_in(&house, &other).await);
 }
@@ -180,12 +183,13 @@ async fn what_the_policy_ended_stays_so_when_the_policy_allows_it_again_before_t
     house.people(&all);
     house.end_expired().await;
     let is_open = async |requests: &Requests| {
-        let (loaded, now) = (requests.loaded(), requests.clock().now());
+        let (loaded, now) = (requests.app().loaded(), requests.app().clock().now());
         let grants = requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
         grants.iter().any(|grant| grant.live(now).is_some())
     };
     assert!(!is_open(house.requests()).await && !is_signed_in(&house, &jon).await);
-    until("it is kept", async || house.requests().store().kept_ends().expect("a file").ends.len() == 2).await;
+    until("it is kept", async || house.requests().app().store().kept_ends().expect("a file").ends.len() == 2)
+        .await;
     let again = another_process(&house).await;
     assert!(!is_open(&again).await && again.session(&jon).await.expect("read").is_none());
     let (fresh, ends) = (house.requests(), async || {
@@ -194,7 +198,7 @@ async fn what_the_policy_ended_stays_so_when_the_policy_allows_it_again_before_t
     });
     does(&mut other, "DROP TRIGGER no").await;
     does(&mut other, "DROP TRIGGER nor").await;
-    until("it is recorded", async || fresh.store().kept_ends().expect("a file").ends.is_empty()).await;
+    until("it is recorded", async || fresh.app().store().kept_ends().expect("a file").ends.is_empty()).await;
     let ends = ends().await;
     assert!(ends.len() == 1 && ends[0].contains("password file"), "{ends:?}");
     assert!(!is_open(fresh).await && !is_signed_in(&house, &jon).await);
@@ -234,11 +238,11 @@ async fn who_deletes_or_alters_ended_grants_skips_no_approval() {
         does(&mut somebody(&house).await, statement).await;
         let asked = asks(&house, &jon, "1h").await;
         assert_eq!(asked.status, status, "{statement}: {}", asked.text());
-        let alarms = house.requests().store().alarms();
+        let alarms = house.requests().app().store().alarms();
         assert!(alarms.iter().any(|alarm| alarm.contains("its row is missing or was altered")), "{alarms:?}");
         // It says so once, and holds nobody else.
         asks(&house, &jon, "1h").await;
-        assert_eq!(house.requests().store().alarms(), alarms);
+        assert_eq!(house.requests().app().store().alarms(), alarms);
         assert_eq!(asks(&house, &richard, "1h").await.status, StatusCode::CREATED);
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn alter_beside(house: &House, story: &Story) {
     let store = Store::open_with(&story.store, &story.files, [9; 4]).await.expect("a store");
     let (jon, now): (Person, _) = ("jon".parse().expect("a name"), Timestamp::now());
     let password = Binding::of(&loaded(house).people.passwords[&jon]);
-    store.keep_door("group 1", "door", now).await.expect("kept");
+    store.remember_group("group 1", "door", now).await.expect("kept");
     store.see_password(&jon, &password, now).await.expect("noted");
     let (network, device) = (Mark::network(&jon, "x"), Mark::device(&jon, "x"));
     let session = Session {
@@ -129,7 +129,7 @@ pub(super) async fn put_back(house: &House, story: &Story) {
         store.keep_session(&token, &begun, Some(marks), signed_in(person)).await.expect("kept");
         store.see_password(person, &password(person), now).await.expect("noted");
     }
-    store.keep_door("group 2", "door", now).await.expect("kept");
+    store.remember_group("group 2", "door", now).await.expect("kept");
     store
         .note_rules(&[rule("sgr-00000000000000001"), rule("sgr-00000000000000002")], now)
         .await
@@ -146,8 +146,8 @@ pub(super) async fn put_back(house: &House, story: &Story) {
         let other = Binding::of(&OTHER.parse().expect("a hash"));
         store.see_password(person, &other, now).await.expect("noted");
     }
-    store.forget_door("group 2", now).await.expect("forgotten");
-    store.keep_door("group 3", "door", now).await.expect("kept");
+    store.forget_group("group 2", now).await.expect("forgotten");
+    store.remember_group("group 3", "door", now).await.expect("kept");
     store.forget_rules(&[rule("sgr-00000000000000001")], now).await.expect("forgotten");
     store.close().await;
     let found = async || {
@@ -214,7 +214,7 @@ pub(super) async fn put_back(house: &House, story: &Story) {
     fs::remove_file(&story.files.head).expect("a head");
     let store = Store::open_with(&story.store, &story.files, [9; 4]).await.expect("a store");
     assert!(store.distrusted().is_some_and(|why| why.contains("is missing")));
-    let open = store.standing().await.expect("grants").grants.into_iter().filter(|grant| !grant.ended());
+    let open = store.unsettled().await.expect("grants").grants.into_iter().filter(|grant| !grant.ended());
     assert_eq!(open.count(), 0);
     let verified = store.verify_all(&[]).await.expect("a store");
     let accepted = |what| Event::new(now, Who::Doorward, what);

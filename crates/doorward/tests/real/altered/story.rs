@@ -63,7 +63,7 @@ pub(super) fn opened(grant: &Grant) -> What {
     }
 }
 
-pub(super) async fn told(
+pub(super) async fn store_with_event(
     store: &Store,
     before: Option<&Grant>,
     after: &Grant,
@@ -93,7 +93,15 @@ pub(super) async fn story(house: &House, store: &str) -> Story {
         if grant.until().is_none() {
             let seconds = 4 * 3600;
             let (id, target, reason) = (grant.id().clone(), grant.target().clone(), None);
-            told(&open, None, &grant, &by, now, What::Asked { grant: id, target, seconds, reason }).await;
+            store_with_event(
+                &open,
+                None,
+                &grant,
+                &by,
+                now,
+                What::Asked { grant: id, target, seconds, reason },
+            )
+            .await;
             if number == 9 {
                 continue;
             }
@@ -103,16 +111,24 @@ pub(super) async fn story(house: &House, store: &str) -> Story {
             else {
                 panic!("no approval")
             };
-            told(&open, Some(&grant), &approved, &richard, now, opened(&approved)).await;
+            store_with_event(&open, Some(&grant), &approved, &richard, now, opened(&approved)).await;
             grant = approved;
         } else {
-            told(&open, None, &grant, &by, now, opened(&grant)).await;
+            store_with_event(&open, None, &grant, &by, now, opened(&grant)).await;
         }
         steps.push(Tables::read(&mut connection).await);
         if number < 7 {
             let how = Ending::Closed { by: maria.clone() };
             let (id, ended) = (grant.id().clone(), grant.end(how.clone(), now));
-            told(&open, Some(&grant), &ended, &maria, now, What::Ended { grant: id.clone(), how }).await;
+            store_with_event(
+                &open,
+                Some(&grant),
+                &ended,
+                &maria,
+                now,
+                What::Ended { grant: id.clone(), how },
+            )
+            .await;
             steps.push(Tables::read(&mut connection).await);
             if number < 5 {
                 open.settle(&[id].into()).await.expect("settled");
@@ -122,9 +138,9 @@ pub(super) async fn story(house: &House, store: &str) -> Story {
     }
     let verified = open.verify_all(&[]).await.expect("a store");
     assert_eq!(verified.found, Vec::<String>::new());
-    let standing = open.standing().await.expect("grants");
-    assert!(standing.mistrusted.is_empty(), "{:?}", standing.mistrusted);
-    let live: Vec<Grant> = standing.grants.into_iter().filter(|grant| !grant.ended()).collect();
+    let unsettled = open.unsettled().await.expect("grants");
+    assert!(unsettled.mistrusted.is_empty(), "{:?}", unsettled.mistrusted);
+    let live: Vec<Grant> = unsettled.grants.into_iter().filter(|grant| !grant.ended()).collect();
     assert_eq!(live.len(), 5, "{live:?}");
     steps.push(Tables::read(&mut connection).await);
     open.close().await;

@@ -95,13 +95,21 @@ fn doctor() -> Result<(), Failed> {
         let said = run(&house, &["doctor", target, "--as", "jon", "--json"]);
         assert_eq!(said.code, 1, "{said:?}");
         let links: Value = serde_json::from_str(&said.out).expect("JSON");
-        let last = links.as_array().and_then(|links| links.last()).expect("a link").clone();
+        let links = links.as_array().expect("links");
+        // Nothing is checked after it but what revoking the grant removed.
+        let [.., failed, revocation] = links.as_slice() else { panic!("{links:#?}") };
         assert_eq!(
-            (last["link"].as_str(), last["state"].as_str()),
+            (failed["link"].as_str(), failed["state"].as_str()),
             (Some(link), Some("broken")),
-            "{links:#}"
+            "{links:#?}"
         );
-        last
+        let state = if link == "grant" { "unseen" } else { "whole" };
+        assert_eq!(
+            (revocation["link"].as_str(), revocation["state"].as_str()),
+            (Some("revocation"), Some(state)),
+            "{links:#?}"
+        );
+        failed.clone()
     };
     let whole = run(&house, &["doctor", "doctor-db", "--as", "jon"]);
     assert_eq!(whole.code, 0, "{whole:?}");

@@ -37,15 +37,16 @@ fn by_hand(world: &World, name: &str, reason: &str) -> String {
     let (key, secret) = world.keys();
     let (url, keys) =
         (&world.stand.api_url, format!("aws_access_key_id = {key}\naws_secret_access_key = {secret}"));
-    let place = profile_with(name, &format!("region = {REGION}\nendpoint_url = {url}\n{keys}"));
+    let account_region = profile_with(name, &format!("region = {REGION}\nendpoint_url = {url}\n{keys}"));
     let session = Start {
         target: world.instance.id.clone(),
         document: Some("AWS-StartPortForwardingSession".into()),
         parameters: BTreeMap::from([("portNumber".into(), vec!["22".into()])]),
         reason: Some(reason.to_owned()),
     };
-    let started =
-        world.runtime.block_on(async { Account::connect(&place).await?.start_session(&session).await });
+    let started = world
+        .runtime
+        .block_on(async { Account::connect(&account_region).await?.start_session(&session).await });
     started.expect("a session").session
 }
 

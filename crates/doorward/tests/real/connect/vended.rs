@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorward::client::{Client, Login};
 use doorward_aws::{Account, Error, OpenedSession, ShortLived, Start};
-use doorward_core::inventory::Place;
+use doorward_core::inventory::AccountRegion;
 use libtest_mimic::{Failed, Trial};
 
 use super::{REGION, World, eventually, policy, target};
@@ -65,7 +65,7 @@ fn starts(world: &World, credentials: &ShortLived) -> Result<OpenedSession, Erro
          aws_session_token = {token}",
         world.stand.api_url
     );
-    let place: Place = profile_with(&name, &lines);
+    let account_region: AccountRegion = profile_with(&name, &lines);
     let session = Start {
         target: world.instance.id.clone(),
         document: Some("AWS-StartPortForwardingSessionToRemoteHost".into()),
@@ -75,7 +75,7 @@ fn starts(world: &World, credentials: &ShortLived) -> Result<OpenedSession, Erro
         ]),
         reason: None,
     };
-    world.runtime.block_on(async { Account::connect(&place).await?.start_session(&session).await })
+    world.runtime.block_on(async { Account::connect(&account_region).await?.start_session(&session).await })
 }
 
 fn is_denied(result: &Result<OpenedSession, Error>) -> bool {

@@ -3,6 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status>
 
+mod cluster;
 mod create;
 mod delete;
 mod modify;
@@ -57,6 +58,8 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
         "DeleteDBInstance" => delete::before(account, call).await.map(Some),
         "CreateDBSnapshot" | "DeleteDBSnapshot" => snapshot::before(account, call).await.map(|()| None),
         "DeleteDBParameterGroup" => parameter_group::before(account, call).await.map(|()| None),
+        "ModifyDBCluster" => cluster::before(account, call).await.map(|()| None),
+        "ModifyDBProxy" => proxy::modify(account, call).await.map(Some),
         "CreateDBProxy" | "DeleteDBProxy" => proxy::before(account, call).await,
         "CreateDBSubnetGroup" | "ModifyDBSubnetGroup" | "DeleteDBSubnetGroup" => {
             subnet_group::before(account, call).await

@@ -6,6 +6,7 @@ use super::Changes;
 use crate::inventory::{Owned, Peer, RuleIdentity, SecurityGroup, SecurityGroupRuleId, SubnetGroup};
 use crate::plan::Step;
 use crate::plan::network::change::{Awaited, Change};
+use crate::plan::network::phase::Phase;
 use crate::plan::network::why::Why;
 use crate::topology::Holder;
 
@@ -13,11 +14,24 @@ pub(super) fn removed(changes: &mut Changes<'_>) {
     let (actual, wanted, by) = (changes.actual, changes.wanted, changes.by);
     for endpoint in actual.endpoints.values().filter(|it| !wanted.endpoints.contains_key(&it.id)) {
         let Some(right) = endpoint.owned(by) else { continue };
-        changes.add(Change::DeleteEndpoint(right), Why::undeclared(&endpoint.tags, by));
-        let gone = Awaited::EndpointGone(endpoint.id.clone());
-        changes.add(Change::Await(gone), Why::For("its interfaces and routes go with it"));
+        let mut new = wanted.endpoints.values().filter(|it| !actual.endpoints.contains_key(&it.id));
+        let replaced = new.any(|it| it.vpc == endpoint.vpc && it.service == endpoint.service);
+        let (phase, why, gone) = if replaced {
+            let why = Why::For("it does not serve, and is replaced");
+            (Phase::EndpointsReplaced, why, "its private DNS name and routes are in use before")
+        } else {
+            let why = Why::undeclared(&endpoint.tags, by);
+            (Phase::EndpointsGone, why, "its interfaces and routes go with it")
+        };
+        if endpoint.state != "deleting" {
+            changes.add_in(phase, Change::DeleteEndpoint(right), why);
+        }
+        let awaited = Awaited::EndpointGone(endpoint.id.clone());
+        changes.add_in(phase, Change::Await(awaited), Why::For(gone));
     }
-    for gateway in actual.nat_gateways.values().filter(|it| !wanted.nat_gateways.contains_key(&it.id)) {
+    let gateways = actual.nat_gateways.values().filter(|it| !wanted.nat_gateways.contains_key(&it.id));
+    // AWS deletes one that failed, and shows it for an hour.
+    for gateway in gateways.filter(|it| !it.has_failed()) {
         let Some(right) = gateway.owned(by) else { continue };
         if gateway.state != "deleting" {
             changes.add(Change::DeleteNatGateway(right), Why::undeclared(&gateway.tags, by));
@@ -34,7 +48,7 @@ pub(super) fn removed(changes: &mut Changes<'_>) {
         if !wanted.database_subnet_groups.contains_key(key)
             && let Some(right) = SubnetGroup::owned(group, by)
         {
-            let change = Change::DeleteSubnetGroup(group.place.clone(), right);
+            let change = Change::DeleteSubnetGroup(group.account_region.clone(), right);
             changes.add(change, Why::For("its network does not need it any more"));
         }
     }

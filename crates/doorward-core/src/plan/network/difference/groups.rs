@@ -13,12 +13,13 @@ use crate::topology::Holder;
 
 pub(super) fn changed(changes: &mut Changes<'_>) {
     const EGRESS: &str = "a role reaches only what admits it, and what it is declared to reach";
-    for group in changes.wanted.groups.values() {
-        // The default security group is made with its VPC.
-        let Some(right) = group.owned(changes.by) else { continue };
-        match changes.actual.groups.get(&group.id) {
-            Some(before) => rules(changes, before, group),
-            None => {
+    // The default security group is made with its VPC.
+    for group in changes.wanted.groups.values().filter(|group| group.name != "default") {
+        match (changes.actual.groups.get(&group.id), group.owned(changes.by)) {
+            // In somebody else's group, which a role names, only rules of ours are added and removed.
+            (Some(before), _) => rules(changes, before, group),
+            (None, None) => {}
+            (None, Some(right)) => {
                 let mut bare = group.clone();
                 bare.rules.clear();
                 let why = Why::declared(&group.tags, changes.by);

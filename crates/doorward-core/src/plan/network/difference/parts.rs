@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Changes;
 use crate::inventory::{
-    Direction, Endpoint, NatGateway, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, Vpc,
+    Direction, DnsAttribute, DnsAttributes, Endpoint, NatGateway, Peer, RuleIdentity, SecurityGroup,
+    SecurityGroupId, Vpc,
 };
 use crate::net::{Cidr, Flow};
 use crate::plan::network::change::{Awaited, Change, Modified};
@@ -16,7 +17,10 @@ pub(super) fn made(changes: &mut Changes<'_>) {
     for vpc in wanted.vpcs.values() {
         match actual.vpcs.get(&vpc.id) {
             None => new_vpc(changes, vpc),
-            Some(_) => default_group(changes, vpc),
+            Some(before) => {
+                dns(changes, vpc, before.dns);
+                default_group(changes, vpc);
+            }
         }
     }
     for subnet in wanted.subnets.values().filter(|subnet| !actual.subnets.contains_key(&subnet.id)) {
@@ -57,7 +61,7 @@ pub(in crate::plan::network) fn default_rules(group: &SecurityGroupId) -> BTreeS
 }
 
 /// The rule with which AWS makes every security group.
-pub(in crate::plan::network) fn everything_out() -> RuleIdentity {
+pub fn everything_out() -> RuleIdentity {
     let everybody = Cidr::around(std::net::Ipv4Addr::UNSPECIFIED.into(), 0);
     RuleIdentity { direction: Direction::Out, flow: Flow::All, peer: Peer::Cidr(everybody) }
 }
@@ -65,15 +69,25 @@ pub(in crate::plan::network) fn everything_out() -> RuleIdentity {
 fn new_vpc(changes: &mut Changes<'_>, vpc: &Vpc) {
     const EMPTY: &str =
         "an interface with no other security group attached reaches nothing in a network of Doorward";
-    const NAMES: &str = "the private DNS names of VPC endpoints need it";
     let Some(parts) = DefaultParts::of(changes.wanted, &vpc.id) else { return };
     let why = Why::declared(&vpc.tags, changes.by);
     let group = parts.group.clone();
     changes.add(Change::CreateVpc(Box::new(vpc.clone()), parts), why);
     let Some(right) = vpc.owned(changes.by) else { return };
-    changes.add(Change::EnableDnsNames(right.clone()), Why::For(NAMES));
+    dns(changes, vpc, DnsAttributes { support: Some(true), hostnames: Some(false) });
     let rules = default_rules(&group);
     changes.add(Change::EmptyDefaultGroup { vpc: right, group, rules }, Why::For(EMPTY));
+}
+
+/// The DNS attributes of a VPC of ours that are off, because they are so in a new VPC, or because somebody turned them off.
+fn dns(changes: &mut Changes<'_>, vpc: &Vpc, before: DnsAttributes) {
+    const NAMES: &str = "the private DNS names of VPC endpoints need it";
+    let Some(right) = vpc.owned(changes.by) else { return };
+    for attribute in DnsAttribute::ALL {
+        if before.is_off(attribute) && !vpc.dns.is_off(attribute) {
+            changes.add(Change::EnableDns(right.clone(), attribute), Why::For(NAMES));
+        }
+    }
 }
 
 /// Rules that came into the default security group of a VPC of ours.

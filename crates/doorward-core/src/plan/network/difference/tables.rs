@@ -47,11 +47,11 @@ fn is_static(route: &Route) -> bool {
 fn routes(changes: &mut Changes<'_>, table: &RouteTable, before: &[Route]) {
     const OUT: &str = "it is the path of these subnets to the internet";
     const CLOSED: &str = "these subnets have no such path to the internet";
-    let standing = |destination: &Destination| {
+    let existing = |destination: &Destination| {
         before.iter().find(|route| is_static(route) && route.destination == *destination)
     };
     for route in table.routes.iter().filter(|route| is_static(route)) {
-        match standing(&route.destination) {
+        match existing(&route.destination) {
             None => {
                 changes.add(Change::CreateRoute(table.id.clone(), route.clone()), Why::For(OUT));
             }
@@ -81,12 +81,12 @@ fn associations(changes: &mut Changes<'_>) {
     const WHY: &str = "a subnet routes as its kind and zone need it";
     let before = explicit(changes.actual);
     for (subnet, table) in explicit(changes.wanted) {
-        let standing = before.get(subnet).copied();
-        if standing != Some(table) {
+        let existing = before.get(subnet).copied();
+        if existing != Some(table) {
             let change = Change::AssociateTable {
                 table: table.clone(),
                 subnet: subnet.clone(),
-                before: standing.cloned(),
+                before: existing.cloned(),
             };
             changes.add(change, Why::For(WHY));
         }

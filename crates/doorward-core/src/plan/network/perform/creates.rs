@@ -3,8 +3,8 @@
 use super::sets::there;
 use super::{Give, Performing, Refused};
 use crate::inventory::{
-    ElasticAddress, Endpoint, InternetGateway, NatAvailability, NatGateway, ResourceKind, ResourceRef,
-    RouteTable, SecurityGroup, StandingRule, Subnet, SubnetGroup, Vpc,
+    DnsAttributes, ElasticAddress, Endpoint, EndpointKind, ExistingRule, InternetGateway, NatAvailability,
+    NatGateway, ResourceKind, ResourceRef, RouteTable, SecurityGroup, Subnet, SubnetGroup, Vpc,
 };
 use crate::plan::network::difference::{default_rules, everything_out};
 use crate::topology::DefaultParts;
@@ -13,6 +13,8 @@ impl<G: Give> Performing<'_, G> {
     pub(super) fn create_vpc(&mut self, vpc: &Vpc, parts: &DefaultParts) -> Result<(), Refused> {
         let mut vpc = vpc.clone();
         vpc.id = self.new_id(&vpc.id);
+        // VPC user guide, "DNS attributes for your VPC": those of a VPC that is not the default one.
+        vpc.dns = DnsAttributes { support: Some(true), hostnames: Some(false) };
         let parts = DefaultParts {
             table: self.new_id(&parts.table),
             acl: self.new_id(&parts.acl),
@@ -29,8 +31,8 @@ impl<G: Give> Performing<'_, G> {
     }
 
     /// A rule that AWS made.
-    fn aws_rule(&mut self) -> StandingRule {
-        StandingRule { id: Some(self.give.rule()), ..StandingRule::default() }
+    fn aws_rule(&mut self) -> ExistingRule {
+        ExistingRule { id: Some(self.give.rule()), ..ExistingRule::default() }
     }
 
     pub(super) fn create_subnet(&mut self, subnet: &Subnet) -> Result<(), Refused> {
@@ -88,7 +90,7 @@ impl<G: Give> Performing<'_, G> {
                 return Err(Refused::NotFound(resource));
             }
             // `Resource.AlreadyAssociated`; a gateway that failed has let its address go.
-            let others = self.account.nat_gateways.values().filter(|other| other.state != "failed");
+            let others = self.account.nat_gateways.values().filter(|other| !other.has_failed());
             if let Some(other) = others.into_iter().find(|other| other.public_address == Some(address)) {
                 return Err(Refused::InUse { of: resource, by: (&other.id).into() });
             }
@@ -109,7 +111,18 @@ impl<G: Give> Performing<'_, G> {
     }
 
     pub(super) fn create_endpoint(&mut self, endpoint: &Endpoint) -> Result<(), Refused> {
-        there(&self.account.vpcs, &endpoint.vpc)?;
+        let vpc = there(&self.account.vpcs, &endpoint.vpc)?;
+        let is_interface = endpoint.kind == EndpointKind::Interface;
+        // `InvalidParameter`: private DNS names need both attributes.
+        if is_interface && vpc.dns.off().is_some() {
+            return Err(Refused::State((&endpoint.vpc).into()));
+        }
+        // A conflicting DNS domain, or `RouteAlreadyExists`.
+        let others = self.account.endpoints.values().filter(|it| it.vpc == endpoint.vpc);
+        let mut others = others.filter(|it| it.service == endpoint.service);
+        if others.any(|it| is_interface || !it.tables.is_disjoint(&endpoint.tables)) {
+            return Err(Refused::Duplicate((&endpoint.id).into()));
+        }
         for table in &endpoint.tables {
             there(&self.account.route_tables, table)?;
         }
@@ -127,10 +140,10 @@ impl<G: Give> Performing<'_, G> {
     }
 
     pub(super) fn create_subnet_group(&mut self, group: &SubnetGroup) -> Result<(), Refused> {
-        let key = (group.place.clone(), group.name.clone());
+        let key = (group.account_region.clone(), group.name.clone());
         if self.account.database_subnet_groups.contains_key(&key) {
             let kind = ResourceKind::DatabaseSubnetGroup;
-            return Err(Refused::Duplicate(ResourceRef::named(kind, &group.name, &group.place)));
+            return Err(Refused::Duplicate(ResourceRef::named(kind, &group.name, &group.account_region)));
         }
         for subnet in &group.subnets {
             there(&self.account.subnets, subnet)?;

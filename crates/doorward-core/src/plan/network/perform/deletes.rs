@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::sets::{there, there_mut};
 use super::{Give, Performing, Refused};
 use crate::inventory::{
-    Destination, EndpointId, InternetGatewayId, NatGatewayId, Peer, Place, ResourceKind, ResourceRef,
+    AccountRegion, Destination, EndpointId, InternetGatewayId, NatGatewayId, Peer, ResourceKind, ResourceRef,
     RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 use crate::topology::{DefaultParts, Holder, forget_subnet};
@@ -42,25 +42,36 @@ impl<G: Give> Performing<'_, G> {
 
     pub(super) fn release_address(&mut self, address: Ipv4Addr) -> Result<(), Refused> {
         let resource = ResourceRef::of(ResourceKind::Address, &address.to_string());
-        let mut gateways = self.account.nat_gateways.values().filter(|it| it.state != "failed");
+        let mut gateways = self.account.nat_gateways.values().filter(|it| !it.has_failed());
         let user = gateways.find(|it| it.public_address == Some(address));
         unused(resource.clone(), user.map(|it| (&it.id).into()))?;
         self.account.elastic_addresses.remove(&address).map(drop).ok_or(Refused::NotFound(resource))
     }
 
-    pub(super) fn delete_subnet_group(&mut self, place: &Place, name: &str) -> Result<(), Refused> {
-        let resource = ResourceRef::named(ResourceKind::DatabaseSubnetGroup, name, place);
+    pub(super) fn delete_subnet_group(
+        &mut self,
+        account_region: &AccountRegion,
+        name: &str,
+    ) -> Result<(), Refused> {
+        let resource = ResourceRef::named(ResourceKind::DatabaseSubnetGroup, name, account_region);
         let mut clusters = self.account.database_clusters.values();
-        let user = clusters.find(|it| it.place == *place && it.subnet_group.as_deref() == Some(name));
+        let user = clusters
+            .find(|it| it.account_region == *account_region && it.subnet_group.as_deref() == Some(name));
         unused(resource.clone(), user.map(|it| it.resource()))?;
-        let key = (place.clone(), name.to_owned());
+        let mut databases = self.account.databases.values();
+        let user = databases.find(|it| {
+            it.account_region == *account_region && it.settings.subnet_group.as_deref() == Some(name)
+        });
+        unused(resource.clone(), user.map(|it| it.resource()))?;
+        let key = (account_region.clone(), name.to_owned());
         self.account.database_subnet_groups.remove(&key).map(drop).ok_or(Refused::NotFound(resource))
     }
 
     pub(super) fn delete_subnet(&mut self, id: &SubnetId) -> Result<(), Refused> {
         there(&self.account.subnets, id)?;
         let account = &*self.account;
-        let gateways = account.nat_gateways.values().filter(|it| it.availability.subnet() == Some(id));
+        let gateways = account.nat_gateways.values().filter(|it| !it.has_failed());
+        let gateways = gateways.filter(|it| it.availability.subnet() == Some(id));
         let users = gateways.map(|it| (&it.id).into());
         let endpoints = account.endpoints.values().filter(|it| it.subnets.contains(id));
         let users = users.chain(endpoints.map(|it| (&it.id).into()));
@@ -112,7 +123,8 @@ impl<G: Give> Performing<'_, G> {
         vpc: &VpcId,
     ) -> Result<(), Refused> {
         // "has some mapped public address(es)"
-        let mut gateways = self.account.nat_gateways.values().filter(|it| it.vpc == *vpc && it.public);
+        let gateways = self.account.nat_gateways.values().filter(|it| it.vpc == *vpc && it.public);
+        let mut gateways = gateways.filter(|it| !it.has_failed());
         unused(id, gateways.next().map(|it| (&it.id).into()))?;
         let mapped = self.account.interfaces.values().filter(|it| it.vpc == *vpc);
         let mapped = mapped.filter(|it| it.addresses.iter().any(|address| address.public.is_some()));

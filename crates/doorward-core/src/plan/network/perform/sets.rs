@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Give, Performing, Refused};
 use crate::inventory::{
-    InternetGatewayId, Inventory, Peer, ResourceKind, ResourceRef, Route, RouteTableId, RouteTarget,
-    RuleIdentity, SecurityGroupId, SubnetGroup, SubnetId, VpcId,
+    Condition, InternetGatewayId, Inventory, Peer, ResourceKind, ResourceRef, Route, RouteTableId,
+    RouteTarget, RuleIdentity, SecurityGroupId, SubnetGroup, SubnetId, VpcId,
 };
 use crate::plan::network::change::Modified;
 use crate::plan::network::difference::everything_out;
 use crate::plan::{NotPerformed, Step};
-use crate::topology::Holder;
+use crate::topology::{Holder, follow};
 
 /// What has an id, or that it does not exist.
 pub(super) fn there<'m, I: Ord, T>(all: &'m BTreeMap<I, T>, id: &I) -> Result<&'m T, Refused>
@@ -115,9 +115,9 @@ impl<G: Give> Performing<'_, G> {
     ) -> Result<(), Refused> {
         there(&self.account.subnets, subnet)?;
         there(&self.account.route_tables, table)?;
-        let standing = self.account.route_tables.values().find(|it| it.subnets.contains(subnet));
+        let existing = self.account.route_tables.values().find(|it| it.subnets.contains(subnet));
         // `Resource.AlreadyAssociated`, or `InvalidAssociationID.NotFound`.
-        if standing.map(|it| &it.id) != before {
+        if existing.map(|it| &it.id) != before {
             return Err(Refused::State(subnet.into()));
         }
         for (id, it) in &mut self.account.route_tables {
@@ -151,11 +151,12 @@ impl<G: Give> Performing<'_, G> {
         for subnet in &group.subnets {
             there(&self.account.subnets, subnet)?;
         }
-        let key = (group.place.clone(), group.name.clone());
+        let key = (group.account_region.clone(), group.name.clone());
         let kind = ResourceKind::DatabaseSubnetGroup;
-        let missing = || Refused::NotFound(ResourceRef::named(kind, &group.name, &group.place));
-        let standing = self.account.database_subnet_groups.get_mut(&key).ok_or_else(missing)?;
-        standing.subnets.clone_from(&group.subnets);
+        let missing = || Refused::NotFound(ResourceRef::named(kind, &group.name, &group.account_region));
+        let existing = self.account.database_subnet_groups.get_mut(&key).ok_or_else(missing)?;
+        existing.subnets.clone_from(&group.subnets);
+        follow(self.account, group);
         Ok(())
     }
 
@@ -170,6 +171,13 @@ impl<G: Give> Performing<'_, G> {
         }
         for group in groups {
             there(&self.account.groups, group)?;
+        }
+        if let Holder::Database(account_region, name) = holder {
+            let database = self.account.databases.get(&(account_region.clone(), name.clone()));
+            // `InvalidDBInstanceState`
+            if database.is_some_and(|it| it.condition() == Condition::Stopped) {
+                return Err(Refused::State(holder.resource()));
+            }
         }
         let missing = || Refused::NotFound(holder.resource());
         holder.groups_mut(self.account).ok_or_else(missing)?.clone_from(groups);

@@ -15,7 +15,7 @@ pub(crate) struct Drift {
 }
 
 pub(crate) fn drift() -> impl Strategy<Value = Vec<Drift>> {
-    prop::collection::vec((0..14_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
+    prop::collection::vec((0..21_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
 }
 
 fn chosen<'m, K, V>(all: impl Iterator<Item = (&'m K, &'m mut V)>, which: usize) -> Option<&'m mut V>
@@ -35,9 +35,9 @@ impl Drift {
         let tables = account.route_tables.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
         let groups = account.groups.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
         let rule = |text: &str| text.parse::<RuleIdentity>().expect("a rule");
-        let standing = |number: usize| StandingRule {
+        let existing = |number: usize| ExistingRule {
             id: Some(id(&format!("sgr-drift{number:x}"))),
-            ..StandingRule::default()
+            ..ExistingRule::default()
         };
         match kind {
             0 => drop(chosen(tables, which).map(|it| it.routes.retain(|it| it.target == RouteTarget::Local))),
@@ -51,7 +51,7 @@ impl Drift {
                 });
             })),
             3 => drop(chosen(groups, which).map(|it| {
-                it.rules.entry(rule("tcp/22 from 0.0.0.0/0")).or_insert(standing(which));
+                it.rules.entry(rule("tcp/22 from 0.0.0.0/0")).or_insert(existing(which));
             })),
             4 => drop(chosen(groups, which).map(|it| it.rules.pop_first())),
             5 => drop(chosen(groups, which).map(|it| {
@@ -71,7 +71,7 @@ impl Drift {
                     it.name == "default" && it.vpc.as_ref().is_some_and(|vpc| ours.contains(vpc))
                 });
                 if let Some(group) = chosen(defaults, which) {
-                    group.rules.entry(rule("all from 10.0.0.0/8")).or_insert(standing(which));
+                    group.rules.entry(rule("all from 10.0.0.0/8")).or_insert(existing(which));
                 }
             }
             8 => {
@@ -96,6 +96,43 @@ impl Drift {
                 chosen(account.database_subnet_groups.iter_mut(), which).map(|it| it.subnets.pop_first()),
             ),
             12 => drop(chosen(account.nat_gateways.iter_mut(), which).map(|it| it.state = "failed".into())),
+            13 => {
+                let ours = account.vpcs.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+                if let Some(vpc) = chosen(ours, which) {
+                    vpc.dns = DnsAttributes { support: Some(false), hostnames: Some(false) };
+                }
+            }
+            14 => drop(chosen(account.endpoints.iter_mut(), which).map(|it| {
+                it.state = if which.is_multiple_of(2) { "failed" } else { "deleting" }.into();
+            })),
+            15 => drop(
+                chosen(account.instances.iter_mut().filter(|(_, it)| it.owned(&by).is_some()), which)
+                    .map(|it| it.state = "stopped".into()),
+            ),
+            16 => {
+                let ours = account.instances.values().filter(|it| it.owned(&by).is_some());
+                let ours: Vec<InstanceId> = ours.map(|it| it.id.clone()).collect();
+                ours.iter().for_each(|id| crate::topology::forget_instance(account, id));
+            }
+            17..=19 => {
+                let ours = account.databases.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+                let Some(database) = chosen(ours, which) else { return };
+                match kind {
+                    17 => database.status = if which % 2 == 0 { "stopped" } else { "backing-up" }.into(),
+                    18 => {
+                        let settings = &mut database.settings;
+                        (settings.iam, settings.backup_days, settings.has_secret) =
+                            (Some(false), Some(7), false);
+                        settings.storage = Some(20);
+                    }
+                    _ => {
+                        database.settings.class = Some("db.t4g.large".parse().expect("a class"));
+                        if which % 2 == 0 {
+                            database.settings.pending.insert("DBInstanceClass".into());
+                        }
+                    }
+                }
+            }
             _ => {
                 let mut subnets = account.subnets.values().filter(|it| it.owned(&by).is_some());
                 let name = format!("eni-drift{which:x}");

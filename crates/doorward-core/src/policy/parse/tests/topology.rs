@@ -18,16 +18,15 @@ admits = { db_connect = ["tcp/5432"], "192.0.2.0/24" = ["tcp/5432", "icmp"] }
 on = ["rds:orders-prod", "cache:sessions", "proxy:orders", "instance:i-0a1b2c3d4e5f60718"]
 "#;
 
-/// What is declared below `[people]` and `[aws]`, and the mistakes but for the warning that nothing is applied yet.
-fn declared(text: &str) -> (Option<Topology>, Vec<String>) {
+/// What is declared below `[people]` and `[aws]`, and the mistakes.
+pub(super) fn declared(text: &str) -> (Option<Topology>, Vec<String>) {
     let reading = read(&format!("{PEOPLE}{AWS}{text}"), "p");
-    let told = reading.mistakes.iter().map(ToString::to_string);
-    let told = told.filter(|told| !told.ends_with("and does not apply it")).collect();
+    let told = reading.mistakes.iter().map(ToString::to_string).collect();
     (reading.policy.map(|policy| policy.topology), told)
 }
 
 /// The mistakes of a text that begins on line 6.
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     assert_eq!(declared(text).1, expected, "{text}");
 }
 
@@ -71,20 +70,6 @@ fn what_is_printed_reads_as_the_same() {
     check(
         "[network.n]\nvpc = \"vpc-0a1b2c3d4e5f60718\"\nregion = \"us-east-1\"\nprofile = \"prod\"\nnat = \"regional\"\n",
     );
-}
-
-#[test]
-fn what_is_declared_is_not_applied_and_said_so() {
-    let reading = read(&format!("{PEOPLE}{AWS}[network.main]\n[role.db]\n"), "p");
-    let told: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        told,
-        [
-            "p:6:10: warning: this version checks `[network.main]` and does not apply it",
-            "p:7:7: warning: this version checks `[role.db]` and does not apply it",
-        ]
-    );
-    assert!(reading.policy.is_some());
 }
 
 #[test]
@@ -181,7 +166,6 @@ fn a_network_needs_a_region() {
         &format!("{PEOPLE}[network.n]\n"),
         &[
             "p:4:10: `[network.n]` needs `region`, because `[aws]` has none\n  hint: add `region = \"eu-west-1\"`",
-            "p:4:10: warning: this version checks `[network.n]` and does not apply it",
         ],
     );
 }
@@ -192,14 +176,13 @@ fn roles_that_cannot_be() {
         "[network.n]\n[role.db]\nadmits = { db_conect = [\"tcp/5432\"], \"0.0.0.0/0\" = [\"tcp/1\"], internet = [] }\nreaches = { web = [\"tcp/443\"] }\non = [\"rds:1\", \"ecs:orders\", \"i-0a1b2c3d\", \"databse:x\"]\nabout = \"x\"\n[role.db_connect]\n",
         &[
             "p:8:12: there is no `[role.db_conect]`\n  hint: did you mean `db_connect`?",
-            "p:8:38: `0.0.0.0/0` is everybody; write `internet`, which is that in both families",
             "p:8:63: warning: `internet` has no flows, so nothing is allowed\n  hint: write a list like `[\"tcp/5432\"]`",
             "p:9:13: `web` is neither a CIDR block nor `internet`; a role reaches the roles that admit it without listing them",
             "p:10:7: `rds:1` is not the identifier of a DB instance or cluster (like `rds:orders-prod`)",
-            "p:10:16: `ecs:orders` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:` and `function:`",
-            "p:10:30: `i-0a1b2c3d` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:` and `function:`",
-            "p:10:44: `databse:x` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:` and `function:`",
-            "p:11:1: `[role.db]` has no key `about`\n  hint: there are `network`, `admits`, `reaches` and `on`",
+            "p:10:16: `ecs:orders` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:`, `function:` and `environment:`",
+            "p:10:30: `i-0a1b2c3d` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:`, `function:` and `environment:`",
+            "p:10:44: `databse:x` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:`, `function:` and `environment:`",
+            "p:11:1: `[role.db]` has no key `about`\n  hint: there are `network`, `group`, `admits`, `reaches` and `on`",
         ],
     );
     check(
@@ -225,4 +208,25 @@ proptest! {
         let reading = read(&format!("{PEOPLE}{AWS}{text}"), "p");
         prop_assert_eq!(reading.policy.is_none(), reading.mistakes.iter().any(Mistake::is_error));
     }
+}
+
+#[test]
+fn a_network_without_subnets_has_only_roles_in_a_vpc_that_exists() {
+    check(
+        "[network.n]\nzones = []\n",
+        &[
+            "p:7:9: `zones` is empty, so the network has no subnet\n  hint: write `zones = 2`, or name a VPC that exists",
+        ],
+    );
+    check(
+        "[network.n]\nvpc = \"default\"\nzones = []\nnat = \"regional\"\nendpoints = [\"s3\"]\nsubnets = \"/24\"\n\
+         [role.a]\ngroup = \"sg-0a1b2c3d\"\n[role.b]\ngroup = \"sg-0a1b2c3d\"\n[role.c]\ngroup = \"sg-0a1b\"\n",
+        &[
+            "p:9:7: `zones` is empty, so the network has no subnets that `nat` is for\n  hint: write `nat = \"none\"`, or the zones of its subnets",
+            "p:10:13: `zones` is empty, so the network has no subnets that `endpoints` is for\n  hint: write `endpoints = []`, or the zones of its subnets",
+            "p:11:11: `zones` is empty, so the network has no subnets that `subnets` is for\n  hint: remove `subnets`",
+            "p:14:7: `a` and `b` are the same security group\n  hint: declare it once",
+            "p:17:9: `sg-0a1b` has 4 digits, and an EC2 ID has 8 or 17\n  hint: it is like `group = \"sg-0a1b2c3d4e5f60718\"`",
+        ],
+    );
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::inventory::{
-    AclEntry, BlockExclusion, CrossZone, Destination, Direction, Excepted, InterfaceId, InternetGatewayId,
-    Inventory, LoadBalancerKind, NetworkAclId, Peer, Place, Route, RouteTableId, RouteTarget, SecurityGroup,
-    SecurityGroupId, SubnetId, TransitRoute, TransitTableId, VpcId,
+    AccountRegion, AclEntry, BlockExclusion, CrossZone, Destination, Direction, Excepted, InterfaceId,
+    InternetGatewayId, Inventory, LoadBalancerKind, NetworkAclId, Peer, Route, RouteTableId, RouteTarget,
+    SecurityGroup, SecurityGroupId, SubnetId, TransitRoute, TransitTableId, VpcId,
 };
 use crate::net::Cidr;
 use crate::reach::compare::change::{Change, Edit, Impossible, directed};
@@ -214,8 +214,8 @@ fn exclude(inventory: &mut Inventory, of: &Excepted, both_ways: bool) -> Result<
         Excepted::Subnet(id) => &inventory.subnets.get(id).ok_or_else(|| missing("the subnet", id))?.vpc,
     };
     let vpc = inventory.vpcs.get(vpc).ok_or_else(|| missing("the VPC", vpc))?;
-    let place: Place = vpc.place.clone();
-    let exclusions = &mut inventory.block_public_access.entry(place).or_default().exclusions;
+    let account_region: AccountRegion = vpc.account_region.clone();
+    let exclusions = &mut inventory.block_public_access.entry(account_region).or_default().exclusions;
     // Something has one exclusion; another direction is set in it.
     exclusions.retain(|exclusion| exclusion.of != *of);
     exclusions.push(BlockExclusion { of: of.clone(), both_ways });

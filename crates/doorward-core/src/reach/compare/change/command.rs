@@ -4,8 +4,8 @@
 
 use super::{Change, Edit};
 use crate::inventory::{
-    AclEntry, Destination, Direction, DnsAttribute, Excepted, Inventory, LoadBalancerKind, NetworkAclId,
-    Peer, Place, RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, VpcId,
+    AccountRegion, AclEntry, Destination, Direction, DnsAttribute, Excepted, Inventory, LoadBalancerKind,
+    NetworkAclId, Peer, RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, VpcId,
 };
 use crate::net::{Cidr, Family, Flow, Icmp};
 
@@ -55,7 +55,7 @@ fn command(inventory: &Inventory, change: &Change) -> Option<String> {
         Change::DeleteTransitRoute { table, cidr } => {
             let known = inventory.transit_tables.get(table);
             let gateway = known.and_then(|table| inventory.transit_gateways.get(&table.gateway));
-            let at = gateway.map_or_else(String::new, |gateway| at(&gateway.place));
+            let at = gateway.map_or_else(String::new, |gateway| at(&gateway.account_region));
             format!(
                 "aws ec2 delete-transit-gateway-route{at} --transit-gateway-route-table-id {table} --destination-cidr-block {cidr}"
             )
@@ -84,7 +84,7 @@ fn command(inventory: &Inventory, change: &Change) -> Option<String> {
         Change::EnableCrossZone { target_group } => across(inventory, target_group)?,
         Change::EnableZone { balancer, subnet } => {
             let known = inventory.load_balancers.get(balancer)?;
-            let at = at(&known.place);
+            let at = at(&known.account_region);
             if known.kind == LoadBalancerKind::Classic {
                 let name = quoted(&known.name);
                 format!(
@@ -101,7 +101,7 @@ fn command(inventory: &Inventory, change: &Change) -> Option<String> {
         }
         Change::MakePrivate { database } => {
             let known = inventory.databases.values().find(|known| known.is_called(database))?;
-            let (at, name) = (at(&known.place), quoted(&known.name));
+            let (at, name) = (at(&known.account_region), quoted(&known.name));
             format!(
                 "aws rds modify-db-instance{at} --db-instance-identifier {name} --no-publicly-accessible --apply-immediately"
             )
@@ -262,13 +262,13 @@ fn exclude(inventory: &Inventory, of: &Excepted, both_ways: bool) -> String {
 fn across(inventory: &Inventory, arn: &str) -> Option<String> {
     let classic = inventory.load_balancers.get(arn).filter(|it| it.kind == LoadBalancerKind::Classic);
     if let Some(classic) = classic {
-        let (at, name) = (at(&classic.place), quoted(&classic.name));
+        let (at, name) = (at(&classic.account_region), quoted(&classic.name));
         let attributes = "'{\"CrossZoneLoadBalancing\":{\"Enabled\":true}}'";
         return Some(format!(
             "aws elb modify-load-balancer-attributes{at} --load-balancer-name {name} --load-balancer-attributes {attributes}"
         ));
     }
-    let at = at(&inventory.target_groups.get(arn)?.place);
+    let at = at(&inventory.target_groups.get(arn)?.account_region);
     let attribute = "Key=load_balancing.cross_zone.enabled,Value=true";
     let arn = quoted(arn);
     Some(format!(
@@ -277,11 +277,11 @@ fn across(inventory: &Inventory, arn: &str) -> Option<String> {
 }
 
 fn of_group(inventory: &Inventory, id: &SecurityGroupId) -> String {
-    inventory.groups.get(id).map_or_else(String::new, |group| at(&group.place))
+    inventory.groups.get(id).map_or_else(String::new, |group| at(&group.account_region))
 }
 
 fn of_vpc(inventory: &Inventory, id: &VpcId) -> String {
-    inventory.vpcs.get(id).map_or_else(String::new, |vpc| at(&vpc.place))
+    inventory.vpcs.get(id).map_or_else(String::new, |vpc| at(&vpc.account_region))
 }
 
 fn of_table(inventory: &Inventory, id: &RouteTableId) -> String {
@@ -289,12 +289,12 @@ fn of_table(inventory: &Inventory, id: &RouteTableId) -> String {
 }
 
 /// Which account and Region a command is for.
-fn at(place: &Place) -> String {
+fn at(account_region: &AccountRegion) -> String {
     let option = |name: &str, value: &Option<String>| match value {
         Some(value) => format!(" --{name} {}", quoted(value)),
         None => String::new(),
     };
-    option("profile", &place.profile) + &option("region", &place.region)
+    option("profile", &account_region.profile) + &option("region", &account_region.region)
 }
 
 /// A name as a shell takes it: what is written in an inventory is nobody's command.

@@ -28,16 +28,12 @@ pub use command::commands;
 pub enum Change {
     /// A rule of a security group is added, or removed.
     Rule {
-        /// The group.
         group: SecurityGroupId,
         /// The rule. Adding one that is there changes nothing.
         edit: Edit<RuleIdentity>,
     },
     /// A security group is deleted.
-    DeleteGroup {
-        /// The group.
-        group: SecurityGroupId,
-    },
+    DeleteGroup { group: SecurityGroupId },
     /// An entry of a network ACL is added, or that of a number is removed.
     AclEntry {
         /// The network ACL.
@@ -65,24 +61,15 @@ pub enum Change {
         cidr: Cidr,
     },
     /// An internet gateway is attached to a VPC.
-    AttachGateway {
-        /// The gateway.
-        gateway: InternetGatewayId,
-        /// The VPC.
-        vpc: VpcId,
-    },
+    AttachGateway { gateway: InternetGatewayId, vpc: VpcId },
     /// An Elastic IP address is associated with an address of an interface.
     AssociateAddress {
-        /// The interface.
         interface: InterfaceId,
         /// Its private address.
         private: IpAddr,
     },
     /// The source/destination check of an interface is disabled.
-    DisableSourceDestCheck {
-        /// The interface.
-        interface: InterfaceId,
-    },
+    DisableSourceDestCheck { interface: InterfaceId },
     /// A VPC or a subnet is excluded from VPC Block Public Access.
     ExcludeFromBlock {
         /// The VPC or the subnet.
@@ -91,12 +78,7 @@ pub enum Change {
         both_ways: bool,
     },
     /// A DNS attribute of a VPC is turned on.
-    EnableDns {
-        /// The VPC.
-        vpc: VpcId,
-        /// The attribute.
-        attribute: DnsAttribute,
-    },
+    EnableDns { vpc: VpcId, attribute: DnsAttribute },
     /// Cross-zone load balancing of a target group is turned on.
     EnableCrossZone {
         /// The ARN of the target group; of a classic load balancer, its own.
@@ -106,7 +88,6 @@ pub enum Change {
     EnableZone {
         /// The ARN of the load balancer.
         balancer: String,
-        /// The subnet.
         subnet: SubnetId,
     },
     /// A database is made private: it is no longer publicly accessible.
@@ -167,8 +148,8 @@ impl fmt::Display for Change {
                     Excepted::Vpc(id) => id,
                     Excepted::Subnet(id) => id,
                 };
-                let ways = if *both_ways { "in both directions" } else { "for egress" };
-                write!(f, "exclude {of} from VPC Block Public Access {ways}")
+                let paths = if *both_ways { "in both directions" } else { "for egress" };
+                write!(f, "exclude {of} from VPC Block Public Access {paths}")
             }
             Self::EnableDns { vpc, attribute } => write!(f, "turn {} of {vpc} on", attribute.name()),
             Self::EnableCrossZone { target_group } => {
@@ -194,7 +175,6 @@ pub enum Impossible {
     /// The group is not there.
     #[error("the security group {group} is not in the inventory")]
     NoGroup {
-        /// The group.
         group: SecurityGroupId,
         /// The one that may be meant.
         meant: Option<SecurityGroupId>,
@@ -202,19 +182,13 @@ pub enum Impossible {
     /// The group could not be seen.
     #[error("the security group {group} could not be seen: {gap}")]
     Unseen {
-        /// The group.
         group: SecurityGroupId,
         /// Why it could not be seen.
         gap: Gap,
     },
     /// A rule that should be removed does not stand.
     #[error("{group} has no rule `{rule}`, so it cannot be removed")]
-    NoRule {
-        /// The group.
-        group: SecurityGroupId,
-        /// The rule.
-        rule: RuleIdentity,
-    },
+    NoRule { group: SecurityGroupId, rule: RuleIdentity },
     /// Something else that a change names is not there.
     #[error("{what} {id} is not in the inventory")]
     Missing {
@@ -246,15 +220,9 @@ pub enum Impossible {
         acl: NetworkAclId,
         /// `inbound` or `outbound`.
         direction: &'static str,
-        /// The number.
         number: u32,
     },
     /// A VPC has one internet gateway at most, and a gateway one VPC.
     #[error("{gateway} cannot be attached to {vpc}: one of them is attached already")]
-    Attached {
-        /// The gateway.
-        gateway: InternetGatewayId,
-        /// The VPC.
-        vpc: VpcId,
-    },
+    Attached { gateway: InternetGatewayId, vpc: VpcId },
 }

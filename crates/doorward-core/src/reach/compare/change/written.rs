@@ -281,8 +281,8 @@ impl From<&Change> for Written {
                 (written.interface, written.source_dest_check) = (Some(interface), Some(false));
             }
             Change::ExcludeFromBlock { of, both_ways } => {
-                let ways = if both_ways { "bidirectional" } else { "egress" };
-                written.exclude_from_block_public_access = Some(ways.into());
+                let paths = if both_ways { "bidirectional" } else { "egress" };
+                written.exclude_from_block_public_access = Some(paths.into());
                 match of {
                     Excepted::Vpc(vpc) => written.vpc = Some(vpc),
                     Excepted::Subnet(subnet) => written.subnet = Some(subnet),

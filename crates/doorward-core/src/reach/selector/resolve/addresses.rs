@@ -100,11 +100,11 @@ fn parts(cx: Context<'_>, meant: &Ranges, interface: InterfaceIx) -> Vec<Selecte
 
 /// Public addresses of the account that no interface sends from or receives at.
 fn unused(cx: Context<'_>, cidr: Cidr, public: &mut BTreeSet<Ipv4Addr>, ends: &mut Endpoints) {
-    let absent = |address: Ipv4Addr, code: Code, why: String, lift: &str| Absent {
+    let absent = |address: Ipv4Addr, code: Code, why: String, advice: &str| Absent {
         resource: ResourceRef::of(ResourceKind::Address, &address.to_string()),
         code,
         why,
-        lift: lift.to_owned(),
+        advice: advice.to_owned(),
         certain: Certain::Yes,
     };
     let within = |address: &Ipv4Addr| cidr.contains(IpAddr::V4(*address));
@@ -118,7 +118,7 @@ fn unused(cx: Context<'_>, cidr: Cidr, public: &mut BTreeSet<Ipv4Addr>, ends: &m
     }
     for elastic in cx.inventory.elastic_addresses.values() {
         let address = elastic.public;
-        let (why, lift) = match &elastic.interface {
+        let (why, advice) = match &elastic.interface {
             None => (
                 format!("{address} is an elastic address that is associated with nothing"),
                 "associate it with an interface",
@@ -131,7 +131,7 @@ fn unused(cx: Context<'_>, cidr: Cidr, public: &mut BTreeSet<Ipv4Addr>, ends: &m
             Some(_) => continue,
         };
         if within(&address) && public.insert(address) {
-            ends.absent.push(absent(address, Code::NotAttached, why, lift));
+            ends.absent.push(absent(address, Code::NotAttached, why, advice));
         }
     }
 }
@@ -182,7 +182,7 @@ fn in_nobodys_use(cx: Context<'_>, cidr: Cidr) -> Option<Absent> {
         resource,
         code: Code::Address,
         why: format!("no interface in {} has the address {}", subnet.id, cidr.address()),
-        lift: "use an address that an interface has".into(),
+        advice: "use an address that an interface has".into(),
         certain: Certain::IfAllWereSeen,
     })
 }
@@ -193,7 +193,7 @@ pub(super) fn not_attached(interface: NamedResource) -> Absent {
         why: format!("{interface} is not attached to anything, so it neither sends nor receives"),
         resource: interface.resource,
         code: Code::NotAttached,
-        lift: "attach it to an instance".into(),
+        advice: "attach it to an instance".into(),
         certain: Certain::Yes,
     }
 }

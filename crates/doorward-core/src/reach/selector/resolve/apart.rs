@@ -9,11 +9,11 @@ use crate::reach::context::Context;
 /// container instances; none of everything else.
 pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Option<Endpoints> {
     let resource = &named.resource;
-    let absent = |code: Code, why: String, lift: &str, certain: Certain| Absent {
+    let absent = |code: Code, why: String, advice: &str, certain: Certain| Absent {
         resource: resource.clone(),
         code,
         why,
-        lift: lift.to_owned(),
+        advice: advice.to_owned(),
         certain,
     };
     match resource.kind() {
@@ -28,8 +28,8 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Option<Endpoints> 
                 "{} is not attached to a VPC, so it has no private address and cannot reach one",
                 named.described()
             );
-            let lift = "attach it to subnets and security groups of the VPC";
-            let absent = absent(Code::NotAttached, why, lift, Certain::Yes);
+            let advice = "attach it to subnets and security groups of the VPC";
+            let absent = absent(Code::NotAttached, why, advice, Certain::Yes);
             Some(Endpoints { unattached: Some(absent.clone()), absent: vec![absent], ..Endpoints::default() })
         }
         ResourceKind::ContainerService => {
@@ -43,8 +43,8 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Option<Endpoints> 
                 "{} is not in network mode awsvpc, so its tasks use the interfaces of their container instances",
                 named.described()
             );
-            let lift = "ask for its container instances";
-            let absent = absent(Code::UnknownDestination, why, lift, Certain::No);
+            let advice = "ask for its container instances";
+            let absent = absent(Code::UnknownDestination, why, advice, Certain::No);
             Some(Endpoints { absent: vec![absent], ..Endpoints::default() })
         }
         _ => None,

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use super::Endpoints;
 use super::resources::by_name;
 use crate::inventory::{
-    ClusterEndpointKind, ClusterEndpointMembers, DatabaseCluster, Place, ReplicationGroup, ResourceKind,
-    ResourceRef,
+    AccountRegion, ClusterEndpointKind, ClusterEndpointMembers, DatabaseCluster, ReplicationGroup,
+    ResourceKind, ResourceRef,
 };
 use crate::reach::context::Context;
 
 /// The members that an endpoint leads to, and what a reader should know of that.
 struct Members<'i> {
     kind: ResourceKind,
-    place: &'i Place,
+    account_region: &'i AccountRegion,
     names: BTreeSet<&'i String>,
     note: Option<String>,
 }
@@ -31,8 +31,8 @@ pub(super) fn ends(cx: Context<'_>, resource: &ResourceRef) -> Endpoints {
         }
         _ => groups.find(|group| group.resource() == *resource).map(all_of),
     };
-    let Some(Members { kind, place, names, note }) = members else { return Endpoints::default() };
-    let named = names.into_iter().map(|name| ResourceRef::named(kind, name, place));
+    let Some(Members { kind, account_region, names, note }) = members else { return Endpoints::default() };
+    let named = names.into_iter().map(|name| ResourceRef::named(kind, name, account_region));
     Endpoints {
         interfaces: named.flat_map(|member| by_name(cx, &member)).collect(),
         notes: note.into_iter().collect(),
@@ -67,17 +67,18 @@ fn of_cluster<'i>(cluster: &'i DatabaseCluster, id: &str) -> Members<'i> {
         );
         (all, Some(note))
     };
-    Members { kind: ResourceKind::Database, place: &cluster.place, names, note }
+    Members { kind: ResourceKind::Database, account_region: &cluster.account_region, names, note }
 }
 
 /// Those that a custom endpoint has as members (Aurora user guide, considerations for custom endpoints).
 fn of_custom<'i>(cx: Context<'i>, id: &str) -> Option<Members<'i>> {
     let mut endpoints = cx.inventory.database_cluster_endpoints.values();
     let endpoint = endpoints.find(|endpoint| is(endpoint.host.as_ref(), id))?;
-    let key = (endpoint.place.clone(), endpoint.cluster.clone());
+    let key = (endpoint.account_region.clone(), endpoint.cluster.clone());
     let cluster = cx.inventory.database_clusters.get(&key);
     let in_cluster = cx.inventory.databases.values().filter(|database| {
-        database.place == endpoint.place && database.cluster.as_ref() == Some(&endpoint.cluster)
+        database.account_region == endpoint.account_region
+            && database.cluster.as_ref() == Some(&endpoint.cluster)
     });
     let all: BTreeSet<&String> = match cluster {
         Some(cluster) => cluster.members.iter().collect(),
@@ -100,7 +101,7 @@ fn of_custom<'i>(cx: Context<'i>, id: &str) -> Option<Members<'i>> {
         }
         (_, None) => (members, Some(unknown_writer(&endpoint.cluster))),
     };
-    Some(Members { kind: ResourceKind::Database, place: &endpoint.place, names, note })
+    Some(Members { kind: ResourceKind::Database, account_region: &endpoint.account_region, names, note })
 }
 
 fn unknown_writer(cluster: &str) -> String {
@@ -132,7 +133,7 @@ fn of_group<'i>(group: &'i ReplicationGroup, id: &str) -> Members<'i> {
 fn all_of(group: &ReplicationGroup) -> Members<'_> {
     Members {
         kind: ResourceKind::Cache,
-        place: &group.place,
+        account_region: &group.account_region,
         names: group.members.iter().collect(),
         note: None,
     }

@@ -45,7 +45,7 @@ fn named(mut ends: Endpoints, named: Named) -> Endpoints {
 
 fn is_in(cx: Context<'_>, selected: &Selected, region: &str) -> bool {
     let vpc = cx.network.interfaces.at(selected.interface).vpc;
-    cx.network.vpcs.at(vpc).place.region.as_deref().is_none_or(|own| own == region)
+    cx.network.vpcs.at(vpc).account_region.region.as_deref().is_none_or(|own| own == region)
 }
 
 fn nobody(name: &HostName) -> Absent {
@@ -57,7 +57,7 @@ fn nobody(name: &HostName) -> Absent {
         resource: ResourceRef::of(ResourceKind::Address, &name.to_string()),
         code: Code::Address,
         why: format!("{name} is the name of {whose}, which no interface in {} has", name.region),
-        lift: "use the name of an instance that exists".into(),
+        advice: "use the name of an instance that exists".into(),
         certain: Certain::IfAllWereSeen,
     }
 }

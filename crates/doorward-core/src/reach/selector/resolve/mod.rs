@@ -55,7 +55,7 @@ pub(crate) struct Absent {
     pub(crate) resource: ResourceRef,
     pub(crate) code: Code,
     pub(crate) why: String,
-    pub(crate) lift: String,
+    pub(crate) advice: String,
     pub(crate) certain: Certain,
 }
 
@@ -82,7 +82,7 @@ impl Absent {
             resource: self.resource.clone(),
             name: None,
             why: self.why.clone(),
-            fix: Fix::Advice(self.lift.clone()),
+            fix: Fix::Advice(self.advice.clone()),
             flows: Flows::NONE,
             replies: false,
         }

@@ -102,7 +102,7 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
             let members = cluster
                 .members
                 .iter()
-                .map(|member| ResourceRef::named(ResourceKind::Database, member, &cluster.place));
+                .map(|member| ResourceRef::named(ResourceKind::Database, member, &cluster.account_region));
             Endpoints {
                 interfaces: members.flat_map(|member| by_name(cx, &member)).collect(),
                 ..Endpoints::default()
@@ -138,6 +138,7 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::RouteTable
         | ResourceKind::PrefixList
         | ResourceKind::EgressOnlyGateway
+        | ResourceKind::DatabaseSnapshot
         | ResourceKind::DatabaseSubnetGroup
         | ResourceKind::TransitTable => Endpoints::default(),
     }

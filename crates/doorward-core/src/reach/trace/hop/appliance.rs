@@ -4,33 +4,31 @@ use crate::inventory::{Call, Direction, ResourceKind, ResourceRef, RouteTarget};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::InterfaceIx;
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::steps::{self, StepText, Trace};
 use crate::reach::trace::{Delivery, Location, Next, Origin, Packet, References, filters, fix};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by: &RouteTarget) -> Next {
     let (vpc, to) = (packet.vpc(cx), packet.to);
-    let plain = |code: Code, why: String, lift: String| StepText {
-        resource: by.resource().unwrap_or_else(|| ResourceRef::of(ResourceKind::Interface, "local")),
-        name: None,
-        because: "it forwards what is not its own".into(),
-        code,
-        why,
-        lift,
-    };
+    let resource = || by.resource().unwrap_or_else(|| ResourceRef::of(ResourceKind::Interface, "local"));
+    let forwards = "it forwards what is not its own";
     let Some(index) = forwarder(cx, by) else {
         return match cx.gap(Call::Interfaces, vpc) {
             Some(gap) => {
-                trace.doubt(Some(gap), || {
-                    plain(Code::UnknownDestination, "it was not seen".into(), "let it be seen".into())
+                trace.unknown(Some(gap), || {
+                    let (code, why) = (Code::UnknownDestination, "it was not seen");
+                    StepText::blocked(resource(), code, why, steps::collect(Call::Interfaces))
+                        .because(forwards)
                 });
                 Next::Landed(Delivery::Unknown)
             }
             None => {
-                trace.stop(|| {
-                    plain(
+                trace.block(|| {
+                    let why = "it is not there, or not in use";
+                    StepText::blocked(
+                        resource(),
                         Code::BadState,
-                        "it is not there, or not in use".into(),
-                        "lead the route to what is there".into(),
+                        why,
+                        "point the route at an existing resource",
                     )
                 });
                 Next::Landed(Delivery::Dropped)
@@ -42,8 +40,9 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
         return Next::Landed(Delivery::Inside { vpc: interface.vpc, from: Origin::Subnet(packet.at.subnet) });
     }
     if interface.source_dest_check {
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            StepText::blocked(
+                resource(),
                 Code::SourceDestCheck,
                 format!("{by} takes only what is for its own addresses"),
                 format!("disable the source/destination check of {by}, if it is to forward"),
@@ -60,7 +59,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
         filters::security_groups(cx, trace, index, Direction::In, packet.taken.seen, packet.interface, kept);
         filters::security_groups(cx, trace, index, Direction::Out, to, None, false);
     }
-    trace.pass(|| plain(Code::SourceDestCheck, String::new(), String::new()));
+    trace.pass(|| StepText::allowed(resource(), forwards));
     packet.taken.appliances.push(index);
     packet.taken.references = References::Lost;
     packet.forwarded = Some(index);

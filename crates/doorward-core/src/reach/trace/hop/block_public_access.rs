@@ -8,7 +8,7 @@ use crate::reach::network::table::SubnetIx;
 pub(crate) fn forbids(cx: Context<'_>, subnet: SubnetIx, inward: bool, translated: bool) -> bool {
     let node = cx.network.subnets.at(subnet);
     let vpc = cx.network.vpcs.at(node.vpc);
-    let Some(block) = cx.inventory.block_public_access.get(&vpc.place) else { return false };
+    let Some(block) = cx.inventory.block_public_access.get(&vpc.account_region) else { return false };
     let mut excepting = block.exclusions.iter().filter(|exclusion| match &exclusion.of {
         Excepted::Vpc(id) => *id == vpc.id,
         Excepted::Subnet(id) => *id == node.id,

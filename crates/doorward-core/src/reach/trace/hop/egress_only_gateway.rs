@@ -16,32 +16,27 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
     if !hop::attached(cx, trace, vpc, Call::EgressOnlyGateways, &gateway, there) {
         return Next::Landed(Delivery::Dropped);
     }
-    let plain = |code: Code, why: String| StepText {
-        resource: gateway.clone(),
-        name: None,
-        because: String::new(),
-        code,
-        why,
-        lift: "route it by an internet gateway".into(),
+    let blocked = |code: Code, why: String| {
+        StepText::blocked(gateway.clone(), code, why, "route it by an internet gateway")
     };
     if to.is_ipv4() || trace.replies {
-        trace.stop(|| plain(Code::Protocol, "it forwards only IPv6, and only outward".into()));
+        trace.block(|| blocked(Code::Protocol, "it forwards only IPv6, and only outward".into()));
         return Next::Landed(Delivery::Dropped);
     }
     if !packet.is_at_home(cx) {
-        trace.stop(|| {
+        trace.block(|| {
             let why = format!("{} is not an address of its VPC", packet.taken.seen);
-            let lift = "route it by a gateway of the sender's own VPC".to_owned();
-            StepText { lift, ..plain(Code::Spoofed, why) }
+            let advice = "route it by a gateway of the sender's own VPC".to_owned();
+            StepText::blocked(gateway.clone(), Code::Spoofed, why, advice)
         });
         return Next::Landed(Delivery::Dropped);
     }
     if let Some(code) = address_space::not_internet(cx.network, vpc, to) {
-        trace.stop(|| plain(code, format!("{to} is not an address of the internet")));
+        trace.block(|| blocked(code, format!("{to} is not an address of the internet")));
         return Next::Landed(Delivery::Dropped);
     }
     if block_public_access::forbids(cx, packet.at.subnet, false, true) {
-        trace.stop(|| plain(Code::BlockPublicAccess, "VPC Block Public Access forbids it".into()));
+        trace.block(|| blocked(Code::BlockPublicAccess, "VPC Block Public Access forbids it".into()));
         return Next::Landed(Delivery::Dropped);
     }
     Next::Landed(Delivery::Internet(gateway))

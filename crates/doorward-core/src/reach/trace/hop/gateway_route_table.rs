@@ -28,23 +28,20 @@ pub(crate) fn ingress(
     let Some(table) = node.edges.get(gateway).map(|table| cx.network.tables.at(*table)) else {
         return Some(inside(Origin::Gateway, Vec::new()));
     };
-    let plain = |code: Code, why: String| StepText {
-        resource: (&table.id).into(),
-        name: table.name.clone(),
-        because: "it leads into the VPC".into(),
-        code,
-        why,
-        lift: format!("take the route to {to} out of {}", table.id),
+    let blocked = |code: Code, why: String| {
+        StepText::blocked(&table.id, code, why, format!("take the route to {to} out of {}", table.id))
+            .named(table.name.clone())
     };
     let row = table.lookup(to);
     match row.filter(|row| !row.blackhole).map(|row| &row.target) {
         Some(RouteTarget::Local) => {
-            trace.pass(|| plain(Code::Redirected, String::new()));
+            trace.pass(|| StepText::allowed(&table.id, "it leads into the VPC").named(table.name.clone()));
             Some(inside(Origin::Gateway, Vec::new()))
         }
         Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
             let Some(index) = appliance::forwarder(cx, target) else {
-                trace.stop(|| plain(Code::Redirected, format!("it leads to {target}, which is not there")));
+                trace
+                    .block(|| blocked(Code::Redirected, format!("it leads to {target}, which is not there")));
                 return None;
             };
             let appliance = cx.network.interfaces.at(index);
@@ -52,8 +49,8 @@ pub(crate) fn ingress(
                 return Some(inside(Origin::Gateway, Vec::new()));
             }
             if appliance.source_dest_check {
-                trace.stop(|| {
-                    plain(
+                trace.block(|| {
+                    blocked(
                         Code::SourceDestCheck,
                         format!("it leads to {target}, which takes only what is its own"),
                     )
@@ -73,22 +70,20 @@ pub(crate) fn ingress(
                 Delivery::Inside { vpc: landed, from: origin } if landed == vpc => Some(inside(origin, by)),
                 Delivery::Unknown => Some(inside(Origin::Gateway, by)),
                 _ => {
-                    trace.stop(|| plain(Code::Redirected, format!("{target} does not lead to {to}")));
+                    trace.block(|| blocked(Code::Redirected, format!("{target} does not lead to {to}")));
                     None
                 }
             }
         }
         Some(RouteTarget::Endpoint(id)) if vpc_endpoint::hides_appliances(cx, id) => {
-            trace.doubt(None, || {
-                plain(
-                    Code::UnknownDestination,
-                    format!("it is not known which packets the appliances behind {id} allow"),
-                )
+            trace.unknown(None, || {
+                let why = format!("it is not known which packets the appliances behind {id} allow");
+                blocked(Code::UnknownDestination, why).because("it leads into the VPC")
             });
             Some(inside(Origin::Gateway, Vec::new()))
         }
         _ => {
-            trace.stop(|| plain(Code::Redirected, format!("it does not lead to {to}")));
+            trace.block(|| blocked(Code::Redirected, format!("it does not lead to {to}")));
             None
         }
     }
@@ -108,15 +103,14 @@ pub(crate) fn reply(
     let entered = ingress(cx, trace, vpc, gateway, source, to)?;
     if let Some(other) = entered.appliances.iter().find(|appliance| !taken.appliances.contains(appliance)) {
         let other = cx.network.interfaces.at(*other);
-        trace.stop(|| StepText {
-            resource: other.resource.clone(),
-            name: other.name.clone(),
-            because: "it forwards what is not its own".into(),
-            code: Code::Redirected,
-            why: format!(
-                "the replies that {gateway} takes in come to it, and it did not forward the request"
-            ),
-            lift: format!("route the request by it, or take the route to {to} out of the table of {gateway}"),
+        trace.block(|| {
+            StepText::blocked(
+                other.resource.clone(),
+                Code::Redirected,
+                format!("the replies that {gateway} takes in come to it, and it did not forward the request"),
+                format!("route the request by it, or take the route to {to} out of the table of {gateway}"),
+            )
+            .named(other.name.clone())
         });
     }
     entered.origin()

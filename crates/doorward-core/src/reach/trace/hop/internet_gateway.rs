@@ -11,7 +11,7 @@ use crate::reach::network::interfaces::{self, PacketEnd};
 use crate::reach::trace::fix;
 use crate::reach::trace::hop::{self, block_public_access, gateway_route_table};
 use crate::reach::trace::round_trip::Entered;
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::steps::{self, StepText, Trace};
 use crate::reach::trace::{Delivery, Location, Next, Packet, References, Translation};
 
 pub(crate) fn egress(
@@ -26,16 +26,9 @@ pub(crate) fn egress(
     let gateway = ResourceRef::from(id);
     let mut carried = hop::attached(cx, trace, vpc, Call::InternetGateways, &gateway, there);
     let replies = trace.replies;
-    let mut stop = |code: Code, why: String, lift: String, changes: Vec<Change>| {
+    let mut stop = |code: Code, why: String, advice: String, changes: Vec<Change>| {
         carried = false;
-        trace.stop(|| StepText {
-            resource: gateway.clone(),
-            name: None,
-            because: String::new(),
-            code,
-            why,
-            lift,
-        });
+        trace.block(|| StepText::blocked(gateway.clone(), code, why, advice));
         trace.fix(|| changes);
     };
     if let Some(code) = address_space::not_internet(cx.network, vpc, to) {
@@ -108,60 +101,54 @@ pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: Pack
     let interface = cx.network.interfaces.at(to.interface);
     let vpc = cx.network.vpcs.at(interface.vpc);
     let gateway = cx.internet_gateway(interface.vpc);
-    let nobody = |code: Code, why: String, lift: String| StepText {
-        resource: interface.resource.clone(),
-        name: interface.name.clone(),
-        because: "it has a public address".into(),
-        code,
-        why,
-        lift,
-    };
     let public = to.own.public || to.own.address.is_ipv6();
     if public {
-        trace.pass(|| nobody(Code::NoPublicAddressIn, String::new(), String::new()));
+        trace.pass(|| {
+            StepText::allowed(interface.resource.clone(), "it has a public address")
+                .named(interface.name.clone())
+        });
     } else {
-        trace.stop(|| {
-            nobody(
+        trace.block(|| {
+            StepText::blocked(
+                interface.resource.clone(),
                 Code::NoPublicAddressIn,
                 format!("{} has no public address", to.own.address),
-                "associate an Elastic IP address with it, or put a load balancer before it".into(),
+                "associate an Elastic IP address with it, or put a load balancer before it",
             )
+            .named(interface.name.clone())
         });
         trace.fix(|| fix::public_address(cx, Some(to.interface), to.own.address));
     }
-    let plain = |resource: ResourceRef, code: Code, why: &str, lift: &str| StepText {
-        resource,
-        name: None,
-        because: format!("attached to {}", vpc.id),
-        code,
-        why: why.to_owned(),
-        lift: lift.to_owned(),
-    };
+    let attached = || format!("attached to {}", vpc.id);
     let Some(gateway) = gateway else {
         let (code, why) = (Code::BadStateAttachment, "no internet gateway is attached to the VPC");
         match cx.gap(Call::InternetGateways, interface.vpc) {
-            Some(gap) => trace.doubt(Some(gap), || {
-                plain((&vpc.id).into(), code, "its internet gateway was not seen", "let it be seen")
+            Some(gap) => trace.unknown(Some(gap), || {
+                StepText::blocked(
+                    &vpc.id,
+                    code,
+                    "its internet gateway was not seen",
+                    steps::collect(Call::InternetGateways),
+                )
+                .because(attached())
             }),
             None => {
-                trace.stop(|| plain((&vpc.id).into(), code, why, "create an internet gateway and attach it"));
+                trace.block(|| {
+                    StepText::blocked(&vpc.id, code, why, "create an internet gateway and attach it")
+                });
                 trace.fix(|| fix::gateway(cx, interface.vpc));
             }
         }
         return None;
     };
     if block_public_access::forbids(cx, interface.subnet, true, false) {
-        trace.stop(|| {
-            plain(
-                (&gateway.id).into(),
-                Code::BlockPublicAccess,
-                "VPC Block Public Access forbids it",
-                "exclude the subnet from it",
-            )
+        trace.block(|| {
+            let why = "VPC Block Public Access forbids it";
+            StepText::blocked(&gateway.id, Code::BlockPublicAccess, why, "exclude the subnet from it")
         });
         trace.fix(|| fix::exclusion(cx, interface.subnet, true));
     } else {
-        trace.pass(|| plain((&gateway.id).into(), Code::BlockPublicAccess, "", ""));
+        trace.pass(|| StepText::allowed(&gateway.id, attached()));
     }
     let taken =
         gateway_route_table::ingress(cx, trace, interface.vpc, gateway.id.as_str(), from, to.own.address)?;

@@ -130,21 +130,23 @@ pub(crate) fn egress(
     let node = cx.network.vpcs.at(cx.network.interfaces.at(from).vpc);
     let vpc = &node.id;
     if service == LocalService::Dns && node.dns.is_off(DnsAttribute::Support) {
-        trace.stop(|| dns_names::is_off(node, DnsAttribute::Support));
+        trace.block(|| dns_names::is_off(node, DnsAttribute::Support));
         trace.fix(|| dns_names::turned_on(node, DnsAttribute::Support));
     }
     trace.meet(Bounds::exact(flows), None, || {
-        StepKind::Text(StepText {
-            resource: ResourceRef::of(ResourceKind::Address, &to.to_string()),
-            name: Some(service.name().to_owned()),
-            because: format!(
+        StepKind::Text(
+            StepText::blocked(
+                ResourceRef::of(ResourceKind::Address, &to.to_string()),
+                Code::Protocol,
+                format!("{} answers {words} and nothing else", service.name()),
+                format!("ask about {words}"),
+            )
+            .named(Some(service.name().to_owned()))
+            .because(format!(
                 "{} of {vpc}, which security groups and network ACLs do not filter and which needs no route",
                 service.name()
-            ),
-            code: Code::Protocol,
-            why: format!("{} answers {words} and nothing else", service.name()),
-            lift: format!("ask about {words}"),
-        })
+            )),
+        )
     });
 }
 

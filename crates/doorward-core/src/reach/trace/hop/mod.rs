@@ -6,12 +6,12 @@
 //!    can name it.
 //! 2. Add a file here. `egress` takes a packet that a route hands to it, `ingress` one that comes in by it from outside,
 //!    `reply` the answer to what went out by it; each has what it needs of the three. Each records a step for whatever
-//!    it decides: `trace.pass`, `trace.stop` with the explanation code and the fix, or `trace.doubt` with the gap.
+//!    it decides: `trace.pass`, `trace.block` with the explanation code and the fix, or `trace.unknown` with the gap.
 //!    The file has the texts of its steps.
 //! 3. Call `egress` in the match of `Tracer::follow` (`trace/mod.rs`), `ingress` in `trace/round_trip.rs`, and `reply` in
 //!    `trace/replies.rs`.
 //! 4. Write its rules and the page of AWS's that states them into `SEMANTICS.md`, teach them to the naive engine
-//!    (`tests/reach/naive`), and add cases written by hand (`tests/reach/by_hand`).
+//!    (`testing/reach-model`), and add cases written by hand (`tests/reach/by_hand`).
 
 pub(crate) mod appliance;
 pub(crate) mod block_public_access;
@@ -32,7 +32,7 @@ use crate::inventory::{Call, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::VpcIx;
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::steps::{self, StepText, Trace};
 
 /// Meets a gateway that has to be attached to the VPC. `there` is none where it was not described.
 pub(crate) fn attached(
@@ -44,29 +44,27 @@ pub(crate) fn attached(
     there: Option<bool>,
 ) -> bool {
     let node = cx.network.vpcs.at(vpc);
-    let plain = |why: &str, lift: String| StepText {
-        resource: gateway.clone(),
-        name: None,
-        because: format!("attached to {}", node.id),
-        code: Code::BadStateAttachment,
-        why: why.to_owned(),
-        lift,
+    let because = || format!("attached to {}", node.id);
+    let blocked = |why: &str, advice: String| {
+        StepText::blocked(gateway.clone(), Code::BadStateAttachment, why, advice).because(because())
     };
     match (there, cx.gap(call, vpc)) {
         (Some(true), _) => {
-            trace.pass(|| plain("", String::new()));
+            trace.pass(|| StepText::allowed(gateway.clone(), because()));
             true
         }
         (Some(false), _) => {
-            trace.stop(|| plain("it is not attached to the VPC", format!("attach {gateway} to {}", node.id)));
+            trace.block(|| {
+                blocked("it is not attached to the VPC", format!("attach {gateway} to {}", node.id))
+            });
             false
         }
         (None, Some(gap)) => {
-            trace.doubt(Some(gap), || plain("it was not seen", format!("let {} be seen", call.action())));
+            trace.unknown(Some(gap), || blocked("it was not seen", steps::collect(call)));
             true
         }
         (None, None) => {
-            trace.stop(|| plain("it is not there", "lead the route to a gateway that is there".into()));
+            trace.block(|| blocked("it is not there", "point the route at an existing gateway".into()));
             false
         }
     }

@@ -12,20 +12,15 @@ use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::route_tables::RouteRow;
 use crate::reach::network::table::VpcIx;
-use crate::reach::trace::steps::{StepKind, StepText, Trace};
+use crate::reach::trace::steps::{self, StepKind, StepText, Trace};
 use crate::reach::trace::{
     Delivery, Location, Next, Packet, References, RegionalTable, Translation, filters, fix, hop,
 };
 
-fn plain(nat: &NatGateway, code: Code, why: String, lift: String) -> StepText {
-    StepText {
-        resource: (&nat.id).into(),
-        name: nat.tags.get("Name").cloned(),
-        because: "it sends from its own address".into(),
-        code,
-        why,
-        lift,
-    }
+const SENDS: &str = "it sends from its own address";
+
+fn blocked(nat: &NatGateway, code: Code, why: impl Into<String>, advice: impl Into<String>) -> StepText {
+    StepText::blocked(&nat.id, code, why, advice).named(nat.tags.get("Name").cloned())
 }
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &NatGatewayId) -> Next {
@@ -35,13 +30,13 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
         return Next::Landed(if there { Delivery::Unknown } else { Delivery::Dropped });
     };
     if let Some(refused) = refused(cx, trace, packet, nat) {
-        trace.stop(|| refused);
+        trace.block(|| refused);
         return Next::Landed(Delivery::Dropped);
     }
     let Some(at) = location(cx, packet, nat) else {
-        trace.doubt(cx.gap(Call::Subnets, vpc), || {
-            let why = "its subnet was not seen".to_owned();
-            plain(nat, Code::UnknownDestination, why, format!("let {} be seen", Call::Subnets.action()))
+        trace.unknown(cx.gap(Call::Subnets, vpc), || {
+            let advice = steps::collect(Call::Subnets);
+            blocked(nat, Code::UnknownDestination, "its subnet was not seen", advice).because(SENDS)
         });
         return Next::Landed(Delivery::Unknown);
     };
@@ -56,7 +51,8 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
     trace.meet(Bounds::exact(carried), None, || {
         let icmp = if embedded.is_some() { "ICMP echo" } else { "ICMP" };
         let why = format!("it forwards only TCP, UDP and {icmp}");
-        StepKind::Text(plain(nat, Code::Protocol, why, "send it by another gateway".into()))
+        let only = blocked(nat, Code::Protocol, why, "send it by another gateway");
+        StepKind::Text(only.because(SENDS))
     });
     let address = address(cx, packet, nat, at);
     packet.taken.translations.push(Translation { at, address, to: packet.to, legs: packet.taken.legs.len() });
@@ -79,9 +75,9 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
 /// Why it does not take a packet.
 fn refused(cx: Context<'_>, trace: &Trace, packet: &Packet, nat: &NatGateway) -> Option<StepText> {
     let vpc = cx.network.vpcs.at(packet.vpc(cx));
-    let (code, why, lift) = if trace.replies {
-        let lift = "route replies by the path of the request".to_owned();
-        (Code::NatInward, "replies cannot go out by a NAT gateway".to_owned(), lift)
+    let (code, why, advice) = if trace.replies {
+        let advice = "route replies by the path of the request".to_owned();
+        (Code::NatInward, "replies cannot go out by a NAT gateway".to_owned(), advice)
     } else if nat.vpc != vpc.id || !packet.handed_over && !packet.is_at_home(cx) {
         // What a transit gateway hands to the VPC counts as its own (transit gateway guide, centralized outbound routing).
         let why = format!("{} is not of its VPC, and no transit gateway handed it over", packet.taken.seen);
@@ -94,12 +90,12 @@ fn refused(cx: Context<'_>, trace: &Trace, packet: &Packet, nat: &NatGateway) ->
         (Code::BadState, format!("its state is {}", nat.state), hop::fix_of_state(&nat.state))
     } else if packet.to.is_ipv6() && nat64::embedded(packet.to).is_none() {
         // It translates the addresses of 64:ff9b::/96 (VPC user guide, DNS64 and NAT64).
-        let lift = "route IPv6 by an egress-only internet gateway".to_owned();
-        (Code::Protocol, "it forwards IPv6 only to 64:ff9b::/96".to_owned(), lift)
+        let advice = "route IPv6 by an egress-only internet gateway".to_owned();
+        (Code::Protocol, "it forwards IPv6 only to 64:ff9b::/96".to_owned(), advice)
     } else {
         return None;
     };
-    Some(plain(nat, code, why, lift))
+    Some(blocked(nat, code, why, advice))
 }
 
 /// In its subnet; a regional one is in none and has a route table of its own.
@@ -141,9 +137,9 @@ pub(crate) fn leave(
     let nat = packet.left.as_ref().and_then(|id| cx.inventory.nat_gateways.get(id))?;
     match target {
         RouteTarget::InternetGateway(_) if !packet.public => {
-            trace.stop(|| {
+            trace.block(|| {
                 let why = "it is private, and an internet gateway drops what it sends".to_owned();
-                plain(nat, Code::NoPublicAddressOut, why, "lead the route to a public NAT gateway".into())
+                blocked(nat, Code::NoPublicAddressOut, why, "point the route at a public NAT gateway")
             });
             Some(Delivery::Dropped)
         }
@@ -158,19 +154,19 @@ pub(crate) fn leave(
             None
         }
         _ if packet.at.regional.is_some() => {
-            trace.doubt(None, || {
+            trace.unknown(None, || {
                 let why = format!("it is not documented what a regional NAT gateway sends by {target}");
-                plain(nat, Code::UnknownDestination, why, "use a zonal NAT gateway".into())
+                blocked(nat, Code::UnknownDestination, why, "use a zonal NAT gateway").because(SENDS)
             });
             Some(Delivery::Unknown)
         }
         _ => {
-            trace.stop(|| {
+            trace.block(|| {
                 let why = format!(
                     "the route table of its subnet leads {} to {target}, and not to an internet gateway",
                     cx.words(packet.to)
                 );
-                plain(nat, Code::NoRoute, why, way_out(&nat.id))
+                blocked(nat, Code::NoRoute, why, way_out(&nat.id))
             });
             let replies = trace.replies;
             trace.fix(|| fix::onward(cx, packet, replies));
@@ -196,26 +192,24 @@ pub(crate) fn as_made(
     if node.contains(packet.to) {
         return Some((RouteTarget::Local, None));
     }
-    let id = packet.left.as_ref().map(ResourceRef::from);
-    let step = |because: &str, why: String| StepText {
-        resource: id.clone().unwrap_or_else(|| (&node.id).into()),
-        name: None,
-        because: because.to_owned(),
-        code: Code::NoRoute,
-        why,
-        lift: format!("attach an internet gateway to {}, and record the route table of the gateway", node.id),
-    };
+    let resource = || packet.left.as_ref().map_or_else(|| ResourceRef::from(&node.id), ResourceRef::from);
     match internet_gateway_of(cx, vpc).filter(|_| cx.network.is_internet(packet.to)) {
         Some(target) => {
             let because =
                 "its route table was not recorded: AWS makes it with a route to the internet gateway";
-            trace.pass(|| step(because, String::new()));
+            trace.pass(|| StepText::allowed(resource(), because));
             Some((target, None))
         }
         None => {
-            let why =
-                format!("the route table that AWS makes for it has no route to {}", cx.words(packet.to));
-            trace.stop(|| step("", why));
+            trace.block(|| {
+                let called = cx.words(packet.to);
+                let why = format!("the route table that AWS makes for it has no route to {called}");
+                let advice = format!(
+                    "attach an internet gateway to {}, and record the route table of the gateway",
+                    node.id
+                );
+                StepText::blocked(resource(), Code::NoRoute, why, advice)
+            });
             None
         }
     }

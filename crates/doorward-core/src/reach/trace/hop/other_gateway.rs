@@ -11,24 +11,23 @@ use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Delivery, Next};
 
 pub(crate) fn egress(trace: &mut Trace, id: &str) -> Next {
-    trace.doubt(None, || unknown(id));
+    trace.unknown(None, || unknown(id));
     // A core network may lead back to another VPC of the recording.
     Next::Landed(Delivery::Unknown)
 }
 
 /// Brings a packet in from behind it.
 pub(crate) fn ingress(trace: &mut Trace, id: &str, vpc: VpcIx, ends: (IpAddr, IpAddr)) -> Entered {
-    trace.doubt(None, || unknown(id));
+    trace.unknown(None, || unknown(id));
     Entered::at(Outside::Other(id.to_owned()).resource(), vpc, ends)
 }
 
 fn unknown(id: &str) -> StepText {
-    StepText {
-        resource: ResourceRef::of(ResourceKind::OtherGateway, id),
-        name: None,
-        because: "the network behind it is not known".into(),
-        code: Code::UnknownDestination,
-        why: format!("the network behind {id} is not known"),
-        lift: "ask the operator of that network".into(),
-    }
+    StepText::blocked(
+        ResourceRef::of(ResourceKind::OtherGateway, id),
+        Code::UnknownDestination,
+        format!("the network behind {id} is not known"),
+        "ask the operator of that network",
+    )
+    .because("the network behind it is not known")
 }

@@ -19,31 +19,24 @@ pub(crate) fn egress(
     listed: bool,
 ) -> Next {
     let vpc = packet.vpc(cx);
-    let plain = |code: Code, because: String, why: String| StepText {
-        resource: id.into(),
-        name: None,
-        because,
-        code,
-        why,
-        lift: "send it by another gateway".into(),
-    };
+    let blocked = |code: Code, why: &str| StepText::blocked(id, code, why, "send it by another gateway");
     let gap = cx.gap(Call::Endpoints, vpc);
     let endpoint = cx.inventory.endpoints.get(id);
     let Some(endpoint) = endpoint else {
         // Only a gateway endpoint has a route to a prefix list of AWS's own.
         if gap.is_none() && !listed {
-            trace.stop(|| plain(Code::BadState, String::new(), "it is not there".into()));
+            trace.block(|| blocked(Code::BadState, "it is not there"));
             return Next::Landed(Delivery::Dropped);
         }
-        trace.doubt(gap, || plain(Code::UnknownDestination, String::new(), "it was not seen".into()));
+        trace.unknown(gap, || blocked(Code::UnknownDestination, "it was not seen"));
         return Next::Landed(if listed { Delivery::Service(id.clone()) } else { Delivery::Unknown });
     };
     match endpoint.kind {
         EndpointKind::Gateway if !packet.is_at_home(cx) => {
-            let why = format!("{} is not of its VPC", packet.taken.seen);
-            trace.stop(|| StepText {
-                lift: format!("route to {} by an endpoint of the sender's own VPC", endpoint.service),
-                ..plain(Code::EndpointAddress, String::new(), why)
+            trace.block(|| {
+                let why = format!("{} is not of its VPC", packet.taken.seen);
+                let advice = format!("route to {} by an endpoint of the sender's own VPC", endpoint.service);
+                StepText::blocked(id, Code::EndpointAddress, why, advice)
             });
             Next::Landed(Delivery::Dropped)
         }
@@ -51,29 +44,22 @@ pub(crate) fn egress(
             let echo = Flow::Icmp(Icmp::Type(8));
             let carried = Flows::from_iter([Flow::Tcp(Ports::ALL), echo]);
             trace.meet(Bounds::exact(carried), None, || {
-                let because = format!("it leads to {}", endpoint.service);
-                StepKind::Text(plain(
-                    Code::EndpointProtocol,
-                    because,
-                    "it forwards only TCP and ICMP echo".into(),
-                ))
+                let only = blocked(Code::EndpointProtocol, "it forwards only TCP and ICMP echo");
+                StepKind::Text(only.because(format!("it leads to {}", endpoint.service)))
             });
             Next::Landed(Delivery::Service(id.clone()))
         }
         EndpointKind::GatewayLoadBalancer if is_available(endpoint) => {
-            trace.doubt(None, || {
-                plain(
-                    Code::UnknownDestination,
-                    String::new(),
-                    format!("it is not known which packets the appliances behind {id} allow"),
-                )
+            trace.unknown(None, || {
+                let why = format!("it is not known which packets the appliances behind {id} allow");
+                blocked(Code::UnknownDestination, &why)
             });
             Next::Landed(Delivery::Unknown)
         }
         _ => {
-            trace.stop(|| StepText {
-                lift: hop::fix_of_state(&endpoint.state),
-                ..plain(Code::BadState, String::new(), format!("its state is {}", endpoint.state))
+            trace.block(|| {
+                let why = format!("its state is {}", endpoint.state);
+                StepText::blocked(id, Code::BadState, why, hop::fix_of_state(&endpoint.state))
             });
             Next::Landed(Delivery::Dropped)
         }
@@ -99,13 +85,14 @@ pub(crate) fn receive(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let mut endpoints = cx.inventory.endpoints.values();
     let of = |endpoint: &&Endpoint| interface.id.as_ref().is_some_and(|id| endpoint.interfaces.contains(id));
     if let Some(endpoint) = endpoints.find(of) {
-        trace.stop(|| StepText {
-            resource: (&endpoint.id).into(),
-            name: endpoint.tags.get("Name").cloned(),
-            because: String::new(),
-            code: Code::BadState,
-            why: format!("its state is {}", endpoint.state),
-            lift: hop::fix_of_state(&endpoint.state),
+        trace.block(|| {
+            StepText::blocked(
+                &endpoint.id,
+                Code::BadState,
+                format!("its state is {}", endpoint.state),
+                hop::fix_of_state(&endpoint.state),
+            )
+            .named(endpoint.tags.get("Name").cloned())
         });
     }
 }
@@ -114,13 +101,14 @@ pub(crate) fn receive(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
 pub(crate) fn initiate(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let interface = cx.network.interfaces.at(index);
     if !interface.kind.starts() {
-        trace.stop(|| StepText {
-            resource: interface.resource.clone(),
-            name: interface.name.clone(),
-            because: String::new(),
-            code: Code::EndpointInitiates,
-            why: "an interface endpoint answers and starts nothing".into(),
-            lift: "ask in the other direction".into(),
+        trace.block(|| {
+            StepText::blocked(
+                interface.resource.clone(),
+                Code::EndpointInitiates,
+                "an interface endpoint never initiates connections",
+                "ask in the other direction",
+            )
+            .named(interface.name.clone())
         });
     }
 }

@@ -13,22 +13,17 @@ use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, hop};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &PeeringId) -> Next {
     let (vpc, to) = (packet.vpc(cx), packet.to);
-    let plain = |code: Code, why: String, lift: String| StepText {
-        resource: id.into(),
-        name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
-        because: "it is active".into(),
-        code,
-        why,
-        lift,
-    };
+    let name = || cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned());
+    let blocked =
+        |code: Code, why: String, advice: String| StepText::blocked(id, code, why, advice).named(name());
     let Some(peering) = cx.inventory.peerings.get(id) else {
         let there = hop::attached(cx, trace, vpc, Call::Peerings, &id.into(), None);
         return Next::Landed(if there { Delivery::Unknown } else { Delivery::Dropped });
     };
     let node = cx.network.vpcs.at(vpc);
     if peering.state != "active" {
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            blocked(
                 Code::BadState,
                 format!("its state is {}", peering.state),
                 hop::fix_of_state(&peering.state),
@@ -37,8 +32,8 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
         return Next::Landed(Delivery::Dropped);
     }
     let Some(side) = peering.other(&node.id) else {
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            blocked(
                 Code::BadStateAttachment,
                 format!("it does not join {}", node.id),
                 "route by a peering of this VPC".into(),
@@ -53,8 +48,8 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
     };
     // What comes from elsewhere than this VPC is in transit, which a peering does not carry.
     if !contains || !packet.is_at_home(cx) {
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            blocked(
                 Code::PeeringAddress,
                 if contains {
                     format!("{} is not in {}", packet.taken.seen, node.id)
@@ -68,10 +63,10 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
     }
     packet.taken.legs.push(Leg::Peering(id.clone()));
     let Some(other) = other else {
-        trace.doubt(None, || unrecorded(cx, id, &side.vpc));
+        trace.unknown(None, || unrecorded(cx, id, &side.vpc));
         return Next::Landed(Delivery::Remote(Outside::Peering(id.clone())));
     };
-    trace.pass(|| plain(Code::PeeringAddress, String::new(), String::new()));
+    trace.pass(|| StepText::allowed(id, "it is active").named(name()));
     if !peering.one_region() {
         packet.taken.references = References::Lost;
     }
@@ -92,31 +87,26 @@ pub(crate) fn ingress(
         let there = hop::attached(cx, trace, vpc, Call::Peerings, &id.into(), None);
         return there.then(|| Entered::at(id, vpc, (from, to.own.address)));
     };
-    let plain = |code: Code, why: String, lift: String| StepText {
-        resource: id.into(),
-        name: peering.tags.get("Name").cloned(),
-        because: "it is active".into(),
-        code,
-        why,
-        lift,
+    let blocked = |code: Code, why: String, advice: String| {
+        StepText::blocked(id, code, why, advice).named(peering.tags.get("Name").cloned())
     };
     if peering.state != "active" {
         let why = format!("its state is {}", peering.state);
-        trace.stop(|| plain(Code::BadState, why, hop::fix_of_state(&peering.state)));
+        trace.block(|| blocked(Code::BadState, why, hop::fix_of_state(&peering.state)));
         return None;
     }
     let Some(side) = peering.other(&node.id) else {
         let why = format!("it does not join {}", node.id);
-        trace.stop(|| plain(Code::BadStateAttachment, why, "ask about a peering of this VPC".into()));
+        trace.block(|| blocked(Code::BadStateAttachment, why, "ask about a peering of this VPC".into()));
         return None;
     };
     if !side.cidrs.is_empty() && !side.cidrs.iter().any(|cidr| cidr.contains(from)) {
         let why = format!("{from} is not in {}", side.vpc);
-        let lift = format!("ask about an address of {}; a peering forwards nothing further", side.vpc);
-        trace.stop(|| plain(Code::PeeringAddress, why, lift));
+        let advice = format!("ask about an address of {}; a peering forwards nothing further", side.vpc);
+        trace.block(|| blocked(Code::PeeringAddress, why, advice));
         return None;
     }
-    trace.doubt(None, || unrecorded(cx, id, &side.vpc));
+    trace.unknown(None, || unrecorded(cx, id, &side.vpc));
     Some(Entered::at(id, vpc, (from, to.own.address)))
 }
 
@@ -127,12 +117,12 @@ pub(crate) fn carries_references(cx: Context<'_>, id: &PeeringId) -> bool {
 
 /// What a VPC lets out and in of which nothing was recorded.
 fn unrecorded(cx: Context<'_>, id: &PeeringId, far: &VpcId) -> StepText {
-    StepText {
-        resource: id.into(),
-        name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
-        because: format!("{far} was not recorded"),
-        code: Code::PeeredGroupsUnknown,
-        why: format!("{far} was not recorded: its routes, network ACLs and security groups are not known"),
-        lift: format!("record the account and Region of {far} as well"),
-    }
+    StepText::blocked(
+        id,
+        Code::PeeredGroupsUnknown,
+        format!("{far} was not recorded: its routes, network ACLs and security groups are not known"),
+        format!("record the account and Region of {far} as well"),
+    )
+    .named(cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()))
+    .because(format!("{far} was not recorded"))
 }

@@ -19,21 +19,17 @@ pub(crate) fn down(connection: &VpnConnection) -> Option<StepText> {
             message => format!("{} is down ({message})", tunnel.outside),
         })
         .collect();
-    let (why, lift) = if connection.state == "available" {
+    let (why, advice) = if connection.state == "available" {
         (
             format!("none of its tunnels is up: {}", tunnels.join(", ")),
             "start a tunnel at the customer gateway".to_owned(),
         )
     } else {
-        let lift = "wait until it is available, or create another".to_owned();
-        (format!("its state is {}", connection.state), lift)
+        let advice = "wait until it is available, or create another".to_owned();
+        (format!("its state is {}", connection.state), advice)
     };
-    Some(StepText {
-        resource: (&connection.id).into(),
-        name: connection.tags.get("Name").cloned(),
-        because: String::new(),
-        code: Code::BadStateVpn,
-        why,
-        lift,
-    })
+    Some(
+        StepText::blocked(&connection.id, Code::BadStateVpn, why, advice)
+            .named(connection.tags.get("Name").cloned()),
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Call, Destination, ResourceRef, Route, RouteTarget, VpnConnection, VpnGatewayId};
+use crate::inventory::{Call, Destination, Route, RouteTarget, VpnConnection, VpnGatewayId};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space::Outside;
@@ -20,10 +20,10 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &V
         return Next::Landed(Delivery::Dropped);
     }
     if !packet.is_at_home(cx) {
-        trace.stop(|| {
+        trace.block(|| {
             let why = format!("{} is not an address of its VPC", packet.taken.seen);
-            let lift = "route it by the transit gateway to a VPN attachment".to_owned();
-            plain(id, Code::VpnAddressOut, why, lift)
+            let advice = "route it by the transit gateway to a VPN attachment".to_owned();
+            StepText::blocked(id, Code::VpnAddressOut, why, advice)
         });
         return Next::Landed(Delivery::Dropped);
     }
@@ -46,23 +46,22 @@ fn meet_connections(cx: Context<'_>, trace: &mut Trace, id: &VpnGatewayId, other
     if let Some(up) = relevant.iter().find(|connection| connection.is_up())
         && (propagated || !by_route.is_empty())
     {
-        let because = format!("it has a route to {other}");
-        trace.pass(|| StepText { because, ..plain(&up.id, Code::BadStateVpn, String::new(), String::new()) });
+        trace.pass(|| StepText::allowed(&up.id, format!("it has a route to {other}")));
         return;
     }
     let down = relevant.iter().find_map(|connection| vpn_connection::down(connection));
     let all_down = relevant.iter().all(|connection| !connection.is_up());
     match down.filter(|_| all_down) {
-        Some(down) if !propagated || !by_route.is_empty() => trace.stop(|| down),
+        Some(down) if !propagated || !by_route.is_empty() => trace.block(|| down),
         // Direct Connect may have brought it.
         _ if propagated && ours.is_empty() => {}
-        _ => trace.doubt(None, || {
+        _ => trace.unknown(None, || {
             let why = format!(
                 "no VPN connection of it that is up has a route to {other}: whether the gateway has one, as from \
                  Direct Connect, was not recorded"
             );
-            let lift = "propagate the routes of the gateway to the route table, and record it again".to_owned();
-            plain(id, Code::UnknownDestination, why, lift)
+            let advice = "propagate the routes of the gateway to the route table, and record it again".to_owned();
+            StepText::blocked(id, Code::UnknownDestination, why, advice)
         }),
     }
 }
@@ -80,10 +79,6 @@ fn is_propagated(cx: Context<'_>, id: &VpnGatewayId, other: IpAddr) -> bool {
     tables.any(|table| table.routes.iter().any(propagated))
 }
 
-fn plain(resource: impl Into<ResourceRef>, code: Code, why: String, lift: String) -> StepText {
-    StepText { resource: resource.into(), name: None, because: String::new(), code, why, lift }
-}
-
 pub(crate) fn ingress(
     cx: Context<'_>,
     trace: &mut Trace,
@@ -95,21 +90,16 @@ pub(crate) fn ingress(
     let vpc = cx.network.vpcs.at(interface.vpc);
     let gateway = cx.inventory.vpn_gateways.get(id);
     let attached = gateway.is_some_and(|gateway| gateway.vpc.as_ref() == Some(&vpc.id));
-    let unattached = |why: String, lift: String| StepText {
-        resource: id.into(),
-        name: gateway.and_then(|gateway| gateway.tags.get("Name").cloned()),
-        because: format!("attached to {}", vpc.id),
-        code: Code::BadStateAttachment,
-        why,
-        lift,
-    };
+    let name = || gateway.and_then(|gateway| gateway.tags.get("Name").cloned());
     if !attached {
-        trace.stop(|| {
-            unattached(format!("it is not attached to {}", vpc.id), format!("attach {id} to {}", vpc.id))
+        trace.block(|| {
+            let why = format!("it is not attached to {}", vpc.id);
+            let advice = format!("attach {id} to {}", vpc.id);
+            StepText::blocked(id, Code::BadStateAttachment, why, advice).named(name())
         });
         return None;
     }
-    trace.pass(|| unattached(String::new(), String::new()));
+    trace.pass(|| StepText::allowed(id, format!("attached to {}", vpc.id)).named(name()));
     let connections = cx.inventory.vpn_connections.values();
     let ours = connections.filter(|connection| connection.gateway.as_ref() == Some(id));
     let sending = ours.filter(|it| it.routes.iter().any(|cidr| cidr.contains(from)));
@@ -117,7 +107,7 @@ pub(crate) fn ingress(
     if let Some(down) =
         down.iter().cloned().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next())
     {
-        trace.stop(|| down);
+        trace.block(|| down);
     }
     let taken = gateway_route_table::ingress(cx, trace, interface.vpc, id.as_str(), from, to.own.address)?;
     Some(Entered { gateway: id.into(), taken })

@@ -1,6 +1,6 @@
 //! Lists as they are printed.
 
-use doorward_core::inventory::{NamedResource, Place, ResourceKind, ResourceRef};
+use doorward_core::inventory::{AccountRegion, NamedResource, ResourceKind, ResourceRef};
 use doorward_core::net::Flow;
 use doorward_core::reach::Selector;
 
@@ -29,7 +29,7 @@ fn role(id: u32, name: &str, members: usize) -> Role {
     }
 }
 
-fn way(from: End, flow: &str, perhaps: &str, whole: bool) -> AllowedPath {
+fn path(from: End, flow: &str, perhaps: &str, whole: bool) -> AllowedPath {
     let surely = flows(flow);
     AllowedPath {
         from,
@@ -45,7 +45,7 @@ fn inventory() -> Inventory {
     let id: doorward_core::inventory::SecurityGroupId = "sg-0db".parse().expect("a group");
     let group = doorward_core::inventory::SecurityGroup {
         id: id.clone(),
-        place: Place::default(),
+        account_region: AccountRegion::default(),
         owner: None,
         vpc: None,
         name: "db".into(),
@@ -62,17 +62,17 @@ fn senders_who_may_the_same_share_a_line() {
     let names = Names::of(&roles);
     let outside = AllowedPath {
         addresses: vec!["203.0.113.0/24".parse().expect("a prefix")],
-        ..way(End::Internet, "tcp/443", "", false)
+        ..path(End::Internet, "tcp/443", "", false)
     };
-    let ways = [
-        way(End::Role(RoleId(2)), "tcp/5432", "", true),
-        way(End::Role(RoleId(3)), "tcp/5432", "", true),
-        way(End::Role(RoleId(4)), "tcp/5432 icmp", "udp/53", true),
-        way(End::Remote(ResourceRef::of(ResourceKind::VpnGateway, "vgw-0a")), "", "tcp/22", true),
+    let paths = [
+        path(End::Role(RoleId(2)), "tcp/5432", "", true),
+        path(End::Role(RoleId(3)), "tcp/5432", "", true),
+        path(End::Role(RoleId(4)), "tcp/5432 icmp", "udp/53", true),
+        path(End::Remote(ResourceRef::of(ResourceKind::VpnGateway, "vgw-0a")), "", "tcp/22", true),
         outside,
     ];
     assert_eq!(
-        receiver(&ways, &names, &inventory(), true),
+        receiver(&paths, &names, &inventory(), true),
         "\
 orders  [2 interfaces in vpc-0a, db, sg-0gone, public]
   possibly tcp/22                  from behind vgw-0a
@@ -87,9 +87,9 @@ orders  [2 interfaces in vpc-0a, db, sg-0gone, public]
 fn many_senders_are_folded() {
     let roles: Vec<Role> = (1..=500).map(|id| role(id, &format!("role-{id}"), 1)).collect();
     let names = Names::of(&roles);
-    let ways: Vec<AllowedPath> =
-        (2..=500).map(|id| way(End::Role(RoleId(id)), "tcp/5432", "", true)).collect();
-    let text = receiver(&ways, &names, &inventory(), false);
+    let paths: Vec<AllowedPath> =
+        (2..=500).map(|id| path(End::Role(RoleId(id)), "tcp/5432", "", true)).collect();
+    let text = receiver(&paths, &names, &inventory(), false);
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.ends_with("role-8, role-9 and 491 more\n"), "{text}");
     assert!(text.lines().all(|line| line.len() < 120), "{text}");
@@ -99,8 +99,8 @@ fn many_senders_are_folded() {
 fn a_line_of_json_is_one_line() {
     let roles = [role(1, "orders", 1), role(2, "web", 1)];
     let names = Names::of(&roles);
-    let way = way(End::Role(RoleId(2)), "tcp/5432", "", true);
-    let line = serde_json::to_string(&json::Line::Way(json::way(&way, &names))).expect("JSON");
+    let path = path(End::Role(RoleId(2)), "tcp/5432", "", true);
+    let line = serde_json::to_string(&json::Line::Path(json::path(&path, &names))).expect("JSON");
     assert_eq!(
         line,
         r#"{"from":{"kind":"role","id":2,"name":"web"},"to":{"kind":"role","id":1,"name":"orders"},"flows":["tcp/5432"],"whole":true}"#

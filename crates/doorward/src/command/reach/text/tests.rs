@@ -1,6 +1,6 @@
 //! Answers of every verdict, as they are printed.
 
-use doorward_core::inventory::{Call, Gap, NamedResource, Place, ResourceKind, ResourceRef};
+use doorward_core::inventory::{AccountRegion, Call, Gap, NamedResource, ResourceKind, ResourceRef};
 use doorward_core::net::Ports;
 use doorward_core::reach::{Answer, Back, Blocker, Code, Flows, Hop, Part, Selector, Verdict};
 
@@ -66,8 +66,8 @@ fn blocker() -> Blocker {
 }
 
 fn gap() -> Gap {
-    let place = Place { profile: None, region: Some("eu-west-1".into()), account: None };
-    Gap::of(Call::NetworkAcls, &place, "AccessDenied")
+    let account_region = AccountRegion { profile: None, region: Some("eu-west-1".into()), account: None };
+    Gap::of(Call::NetworkAcls, &account_region, "AccessDenied")
 }
 
 fn nothing(verdict: Verdict) -> Answer {

@@ -7,38 +7,33 @@ use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::table::InterfaceIx;
-use crate::reach::trace::steps::{StepKind, StepText, Trace};
+use crate::reach::trace::steps::{self, StepKind, StepText, Trace};
 
 /// Meets the listeners of a load balancer, if the interface is a node of one.
 pub(crate) fn listen(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let Some(balancer) = super::of(cx, index) else { return };
     let code =
         if balancer.kind == LoadBalancerKind::Classic { Code::ClassicListener } else { Code::Listener };
-    let plain = |because: String, code: Code, why: String, lift: &str| StepText {
-        resource: balancer.resource(),
-        name: None,
-        because,
-        code,
-        why,
-        lift: lift.to_owned(),
-    };
     if let Some(state) = not_serving(balancer) {
-        let why = format!("its state is {state}");
-        trace.stop(|| {
-            plain(String::new(), Code::BadState, why, "wait until it is active, or create it again")
+        trace.block(|| {
+            let why = format!("its state is {state}");
+            let advice = "wait until it is active, or create it again";
+            StepText::blocked(balancer.resource(), Code::BadState, why, advice)
         });
     }
     // "The Gateway Load Balancer endpoint … route traffic" (guide for Gateway Load Balancers, Getting started): what
     // addresses a node itself is not taken.
     if balancer.kind == LoadBalancerKind::Gateway {
-        let why = "a Gateway Load Balancer takes packets only by its endpoints".to_owned();
-        trace.stop(|| plain(String::new(), code, why, "route by a Gateway Load Balancer endpoint"));
+        let why = "a Gateway Load Balancer takes packets only by its endpoints";
+        let advice = "route by a Gateway Load Balancer endpoint";
+        trace.block(|| StepText::blocked(balancer.resource(), code, why, advice));
         return;
     }
     let Some(listeners) = &balancer.listeners else {
         let gap = cx.gap(Call::Listeners, cx.network.interfaces.at(index).vpc);
-        trace.doubt(gap, || {
-            plain(String::new(), code, "its listeners were not read".into(), "let its listeners be read")
+        trace.unknown(gap, || {
+            let (why, advice) = ("its listeners were not read", steps::collect(Call::Listeners));
+            StepText::blocked(balancer.resource(), code, why, advice)
         });
         return;
     };
@@ -46,8 +41,8 @@ pub(crate) fn listen(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let words =
         if listeners.is_empty() { "it has no listener".to_owned() } else { format!("it listens to {flows}") };
     trace.meet(Bounds::exact(flows), None, || {
-        let lift = "add a listener, or ask for a port that it listens to";
-        StepKind::Text(plain(words.clone(), code, words, lift))
+        let advice = "add a listener, or ask for a port that it listens to";
+        StepKind::Text(StepText::blocked(balancer.resource(), code, words.clone(), advice).because(words))
     });
 }
 

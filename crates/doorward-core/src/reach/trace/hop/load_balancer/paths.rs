@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use crate::inventory::LoadBalancer;
 use crate::net::{Family, ranges};
-use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
@@ -171,14 +170,10 @@ fn handing_on(balancer: &LoadBalancer, sent: &Sent<'_>) -> Step {
         _ => String::new(),
     };
     Step {
-        note: StepKind::Text(StepText {
-            resource: balancer.resource(),
-            name: None,
-            because: format!("its listener {heard} sends {flows} to {group}{one_of}"),
-            code: Code::Listener,
-            why: String::new(),
-            lift: String::new(),
-        }),
+        note: StepKind::Text(StepText::allowed(
+            balancer.resource(),
+            format!("its listener {heard} sends {flows} to {group}{one_of}"),
+        )),
         allow: Bounds::all(),
         gap: None,
         replies: false,

@@ -52,7 +52,7 @@ pub(super) fn follow(
     targets::send(cx, &mut trace, balancer, node.interface, receiver, address, &[sent], true);
     // Of a path that fails already it is not known by what it would lead.
     if client.is_some() && !kept && !routed.forward.may.is_empty() {
-        trace.stop(|| indirect(balancer));
+        trace.block(|| indirect(balancer));
     }
     let seen = client.unwrap_or(node.own.address);
     let (replies, forward): (Vec<Step>, Vec<Step>) = routed.steps.into_iter().partition(|step| step.replies);
@@ -91,14 +91,11 @@ fn again(cx: Context<'_>, trace: &mut Trace, step: Step, own: IpAddr, seen: IpAd
 }
 
 fn indirect(balancer: &LoadBalancer) -> StepText {
-    StepText {
-        resource: balancer.resource(),
-        name: None,
-        because: String::new(),
-        code: Code::SourcePreservation,
-        why: "the client's address is preserved only to a target in the same VPC, or in a VPC that is peered in the \
-              same Region"
-            .into(),
-        lift: "turn client IP preservation of the target group off".into(),
-    }
+    StepText::blocked(
+        balancer.resource(),
+        Code::SourcePreservation,
+        "the client's address is preserved only to a target in the same VPC, or in a VPC that is peered in the \
+              same Region",
+        "turn client IP preservation of the target group off",
+    )
 }

@@ -13,7 +13,7 @@ use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::filters;
 use crate::reach::trace::hop::load_balancer::listener;
 use crate::reach::trace::hop::load_balancer::zones::{self, Zones};
-use crate::reach::trace::steps::{StepKind, StepText, Trace};
+use crate::reach::trace::steps::{self, StepKind, StepText, Trace};
 
 /// What a listener sends to one target, or may: one transport at one port.
 #[derive(Debug, Clone)]
@@ -222,9 +222,8 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    fn plain(&self, code: Code, because: String, why: String, lift: &str) -> StepKind {
-        let resource = self.balancer.resource();
-        StepKind::Text(StepText { resource, name: None, because, code, why, lift: lift.to_owned() })
+    fn blocked(&self, code: Code, why: impl Into<String>, advice: impl Into<String>) -> StepText {
+        StepText::blocked(self.balancer.resource(), code, why, advice)
     }
 
     fn registered(
@@ -238,64 +237,44 @@ impl Text<'_> {
         let health = kept.iter().find_map(|sent| health_words(sent.target?)).unwrap_or_default();
         let because = format!("it sends {words} to this target{health}");
         let unread = kept.iter().find_map(|sent| sent.lacking);
-        if let Some(call) = unread.filter(|_| registered.must.is_empty()) {
-            let (what, action) = match call {
-                Call::Listeners => ("its listeners were", call.action()),
-                Call::TargetGroups => ("a target group of it was", call.action()),
-                _ => ("its targets were", call.action()),
+        let text = if let Some(call) = unread.filter(|_| registered.must.is_empty()) {
+            let what = match call {
+                Call::Listeners => "its listeners were",
+                Call::TargetGroups => "a target group of it was",
+                _ => "its targets were",
             };
-            return self.plain(
-                Code::NotATarget,
-                because,
-                format!("{what} not read"),
-                &format!("let {action} be read"),
-            );
-        }
-        if !registered.may.is_empty() {
-            return self.plain(
-                Code::TargetPort,
-                because,
-                format!("it sends this target only {words}"),
-                "register the target at that port",
-            );
-        }
-        if let Some(why) = leaving.iter().find_map(|sent| leaves(sent.target?)) {
-            return self.plain(Code::NotATarget, because, why.into(), "register the target again");
-        }
-        if !has_targets {
-            return self.plain(
-                Code::ListenerNoTargets,
-                because,
-                "no listener of it has a target".into(),
-                "register targets with the target groups of its listeners",
-            );
-        }
-        self.plain(
-            Code::NotATarget,
-            because,
-            "this is not a target of it".into(),
-            "register it with a target group of one of the listeners",
-        )
+            self.blocked(Code::NotATarget, format!("{what} not read"), steps::collect(call))
+        } else if !registered.may.is_empty() {
+            let why = format!("it sends this target only {words}");
+            self.blocked(Code::TargetPort, why, "register the target at that port")
+        } else if let Some(why) = leaving.iter().find_map(|sent| leaves(sent.target?)) {
+            self.blocked(Code::NotATarget, why, "register the target again")
+        } else if has_targets {
+            let advice = "register it with a target group of one of the listeners";
+            self.blocked(Code::NotATarget, "this is not a target of it", advice)
+        } else {
+            let advice = "register targets with the target groups of its listeners";
+            self.blocked(Code::ListenerNoTargets, "no listener of it has a target", advice)
+        };
+        StepKind::Text(text.because(because))
     }
 
     fn zones(&self, zones: &Zones) -> StepKind {
-        match zones {
-            Zones::NotEnabled { zone } => self.plain(
+        StepKind::Text(match zones {
+            Zones::NotEnabled { zone } => self.blocked(
                 Code::ZoneNotEnabled,
-                String::new(),
                 format!("the target is in {zone}, which is not enabled for the load balancer"),
-                &format!("enable {zone} for the load balancer"),
+                format!("enable {zone} for the load balancer"),
             ),
-            Zones::NotAcross { node, target } => self.plain(
+            Zones::NotAcross { node, target } => self.blocked(
                 Code::NotCrossZone,
-                String::new(),
                 format!(
                     "its node is in {node} and the target in {target}, and cross-zone load balancing is off"
                 ),
                 "turn cross-zone load balancing on, or register a target in the zone of the node",
             ),
-            Zones::Allow | Zones::Unknown => self.unknown_zones(),
-        }
+            Zones::Allow | Zones::Unknown => return self.unknown_zones(),
+        })
     }
 
     /// The changes by which zones would allow it.
@@ -319,12 +298,9 @@ impl Text<'_> {
     }
 
     fn unknown_zones(&self) -> StepKind {
-        self.plain(
-            Code::NotCrossZone,
-            "whether it sends across Availability Zones was not read".into(),
-            "whether it sends across Availability Zones was not read".into(),
-            "let elasticloadbalancing:DescribeLoadBalancerAttributes and DescribeTargetGroupAttributes be read",
-        )
+        let unread = "whether it sends across Availability Zones was not read";
+        let advice = "allow elasticloadbalancing:DescribeLoadBalancerAttributes and elasticloadbalancing:DescribeTargetGroupAttributes, and collect the inventory again";
+        StepKind::Text(self.blocked(Code::NotCrossZone, unread, advice).because(unread))
     }
 }
 

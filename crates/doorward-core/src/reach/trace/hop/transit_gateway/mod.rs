@@ -4,9 +4,7 @@ pub(crate) mod route_tables;
 
 use std::net::IpAddr;
 
-use crate::inventory::{
-    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, TransitGatewayId,
-};
+use crate::inventory::{Attachment, AttachmentId, AttachmentTarget, Call, Direction, TransitGatewayId};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space::Outside;
@@ -16,14 +14,10 @@ use crate::reach::network::table::{SubnetIx, VpcIx};
 use crate::reach::trace::hop::transit_gateway::route_tables::Reached;
 use crate::reach::trace::hop::{self, vpn_connection};
 use crate::reach::trace::round_trip::Entered;
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::steps::{self, StepText, Trace};
 use crate::reach::trace::{
     self, Delivery, Leg, Location, Next, Origin, Packet, References, RouteTaken, Sender, filters,
 };
-
-pub(super) fn plain(resource: impl Into<ResourceRef>, code: Code, why: String, lift: String) -> StepText {
-    StepText { resource: resource.into(), name: None, because: String::new(), code, why, lift }
-}
 
 /// Hands a packet in a subnet to a transit gateway.
 pub(crate) fn egress(
@@ -37,20 +31,21 @@ pub(crate) fn egress(
         && known.state != "available"
     {
         let why = format!("its state is {}", known.state);
-        trace.stop(|| plain(gateway, Code::BadState, why, hop::fix_of_state(&known.state)));
+        trace.block(|| StepText::blocked(gateway, Code::BadState, why, hop::fix_of_state(&known.state)));
         return Next::Landed(Delivery::Dropped);
     }
     let Some(attachment) = attachment_of(cx, gateway, vpc) else {
         let why = format!("{} is not attached to it", cx.network.vpcs.at(vpc).id);
-        let lift = format!("attach {} to {gateway}", cx.network.vpcs.at(vpc).id);
+        let advice = format!("attach {} to {gateway}", cx.network.vpcs.at(vpc).id);
         return Next::Landed(match cx.gap(Call::TransitAttachments, vpc) {
             Some(gap) => {
                 let why = "its attachments were not seen".to_owned();
-                trace.doubt(Some(gap), || plain(gateway, Code::UnknownDestination, why, lift));
+                trace
+                    .unknown(Some(gap), || StepText::blocked(gateway, Code::UnknownDestination, why, advice));
                 Delivery::Unknown
             }
             None => {
-                trace.stop(|| plain(gateway, Code::BadStateAttachment, why, lift));
+                trace.block(|| StepText::blocked(gateway, Code::BadStateAttachment, why, advice));
                 Delivery::Dropped
             }
         });
@@ -64,9 +59,9 @@ pub(crate) fn egress(
     if packet.at != Location::within(entry) {
         filters::network_acl(cx, trace, entry, Direction::In, packet.taken.seen);
     }
-    trace.pass(|| StepText {
-        because: format!("{} is attached in this zone", cx.network.vpcs.at(vpc).id),
-        ..plain(&attachment.id, Code::TransitZone, String::new(), String::new())
+    trace.pass(|| {
+        let because = format!("{} is attached in this zone", cx.network.vpcs.at(vpc).id);
+        StepText::allowed(&attachment.id, because)
     });
     carry(cx, trace, packet, attachment, Some(entry))
 }
@@ -81,14 +76,14 @@ pub(crate) fn ingress(
 ) -> Option<Entered> {
     let vpc = cx.network.interfaces.at(to.interface).vpc;
     let Some(attachment) = cx.inventory.attachments.get(&(gateway.clone(), id.clone())) else {
-        trace.doubt(None, || unrecorded(id, "it was not recorded".into()));
+        trace.unknown(None, || unrecorded(id, "it was not recorded".into()));
         return Some(Entered::at(id, vpc, (from, to.own.address)));
     };
     if !is_available(trace, attachment) || is_down(cx, trace, attachment) {
         return None;
     }
     if let Some(why) = what_is_unrecorded(cx, attachment) {
-        trace.doubt(None, || unrecorded(id, why));
+        trace.unknown(None, || unrecorded(id, why));
     }
     let taken = from_behind(
         cx,
@@ -133,10 +128,10 @@ pub(crate) fn hidden_ingress(
     vpc: VpcIx,
     ends: (IpAddr, IpAddr),
 ) -> Entered {
-    trace.doubt(None, || {
+    trace.unknown(None, || {
         let why = "its attachments and route tables were not recorded".to_owned();
-        let lift = "record the account that owns the transit gateway as well".to_owned();
-        plain(gateway, Code::TransitRoutesUnknown, why, lift)
+        let advice = "record the account that owns the transit gateway as well".to_owned();
+        StepText::blocked(gateway, Code::TransitRoutesUnknown, why, advice)
     });
     Entered::at(gateway, vpc, ends)
 }
@@ -155,8 +150,8 @@ fn what_is_unrecorded(cx: Context<'_>, attachment: &Attachment) -> Option<String
 }
 
 fn unrecorded(id: &AttachmentId, why: String) -> StepText {
-    let lift = "record the account that owns it as well, or ask the operator of that network".to_owned();
-    StepText { because: why.clone(), ..plain(id, Code::UnknownDestination, why, lift) }
+    let advice = "record the account that owns it as well, or ask the operator of that network";
+    StepText::blocked(id, Code::UnknownDestination, why.clone(), advice).because(why)
 }
 
 /// Brings a reply from behind an attachment to an address near a subnet.
@@ -175,8 +170,8 @@ pub(crate) fn reply(
 pub(super) fn is_available(trace: &mut Trace, attachment: &Attachment) -> bool {
     let carries = attachment.state == "available";
     if !carries {
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            StepText::blocked(
                 &attachment.id,
                 Code::BadStateAttachment,
                 format!("its state is {}", attachment.state),
@@ -193,7 +188,7 @@ fn is_down(cx: Context<'_>, trace: &mut Trace, attachment: &Attachment) -> bool 
     let Some(down) = cx.inventory.vpn_connections.get(id).and_then(vpn_connection::down) else {
         return false;
     };
-    trace.stop(|| down);
+    trace.block(|| down);
     true
 }
 
@@ -212,12 +207,12 @@ fn zone_of(
     let zone = &cx.network.subnets.at(subnet).zone;
     let Some(subnets) = &attachment.subnets else {
         let gap = cx.gap(Call::TransitVpcAttachments, cx.network.subnets.at(subnet).vpc);
-        trace.doubt(gap, || {
-            plain(
+        trace.unknown(gap, || {
+            StepText::blocked(
                 &attachment.id,
                 Code::UnknownDestination,
-                "its subnets were not seen".into(),
-                format!("let {} be seen", Call::TransitVpcAttachments.action()),
+                "its subnets were not seen",
+                steps::collect(Call::TransitVpcAttachments),
             )
         });
         return Some(subnet);
@@ -226,8 +221,8 @@ fn zone_of(
     let found = subnets.find(|index| zone.is_some() && cx.network.subnets.at(*index).zone == *zone);
     if found.is_none() {
         let zone = zone.as_deref().unwrap_or("an unknown zone");
-        trace.stop(|| {
-            plain(
+        trace.block(|| {
+            StepText::blocked(
                 &attachment.id,
                 Code::TransitZone,
                 format!("it has no subnet in {zone}"),
@@ -275,7 +270,7 @@ fn carry(
         // What was not recorded may hand it back, as a VPC that inspects does, or on to the internet.
         AttachmentTarget::Vpc(_) | AttachmentTarget::Peer(_) | AttachmentTarget::Other(..) => {
             let why = what_is_unrecorded(cx, target).unwrap_or_default();
-            trace.doubt(None, || unrecorded(&target.id, why));
+            trace.unknown(None, || unrecorded(&target.id, why));
             lost_track(packet)
         }
     }
@@ -299,9 +294,9 @@ fn hand_over(
     let node = cx.network.vpcs.at(vpc);
     let Some(subnets) = &target.subnets else {
         let gap = cx.gap(Call::TransitVpcAttachments, vpc);
-        trace.doubt(gap, || {
-            let lift = format!("let {} be seen", Call::TransitVpcAttachments.action());
-            plain(&target.id, Code::UnknownDestination, "its subnets were not seen".into(), lift)
+        trace.unknown(gap, || {
+            let advice = steps::collect(Call::TransitVpcAttachments);
+            StepText::blocked(&target.id, Code::UnknownDestination, "its subnets were not seen", advice)
         });
         if node.contains(packet.to) {
             return Next::Landed(Delivery::Inside { vpc, from: Origin::Gateway });
@@ -322,15 +317,15 @@ fn hand_over(
     let kept =
         if target.appliance_mode { None } else { in_zone(zone(entry)).or_else(|| in_zone(zone(receiver))) };
     let Some(exit) = kept.or_else(|| exits.first().copied()) else {
-        trace.stop(|| {
+        trace.block(|| {
             let why = "it has no subnet that was seen".to_owned();
-            plain(&target.id, Code::TransitAttachmentZone, why, "let its subnets be seen".into())
+            StepText::blocked(&target.id, Code::TransitAttachmentZone, why, steps::collect(Call::Subnets))
         });
         return Next::Landed(Delivery::Dropped);
     };
-    trace.pass(|| StepText {
-        because: format!("it hands over in {}", cx.network.subnets.at(exit).id),
-        ..plain(&target.id, Code::TransitAttachmentZone, String::new(), String::new())
+    trace.pass(|| {
+        let because = format!("it hands over in {}", cx.network.subnets.at(exit).id);
+        StepText::allowed(&target.id, because)
     });
     packet.at = Location::within(exit);
     packet.public = false;
@@ -341,12 +336,12 @@ fn hand_over(
 }
 
 fn astray(trace: &mut Trace, id: &AttachmentId, to: PacketEnd) {
-    trace.stop(|| StepText {
-        resource: id.into(),
-        name: None,
-        because: String::new(),
-        code: Code::TransitCannotRoute,
-        why: format!("it does not lead to {}", to.own.address),
-        lift: "add a route to it, or propagate it".into(),
+    trace.block(|| {
+        StepText::blocked(
+            id,
+            Code::TransitCannotRoute,
+            format!("it does not lead to {}", to.own.address),
+            "add a route to it, or propagate it",
+        )
     });
 }

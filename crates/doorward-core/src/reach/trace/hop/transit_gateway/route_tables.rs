@@ -7,8 +7,8 @@ use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::SubnetIx;
 use crate::reach::trace::Leg;
-use crate::reach::trace::hop::transit_gateway::{self, plain};
-use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::hop::transit_gateway;
+use crate::reach::trace::steps::{self, StepText, Trace};
 
 /// More gateways in a row than this is a loop.
 const MOST_GATEWAYS: usize = 4;
@@ -35,12 +35,12 @@ pub(super) fn follow<'a>(
     let gap = |call: Call| vpc.and_then(|vpc| cx.gap(call, vpc));
     for _ in 0..MOST_GATEWAYS {
         let Some(id) = table else {
-            trace.stop(|| {
-                plain(
+            trace.block(|| {
+                StepText::blocked(
                     &at,
                     Code::TransitNoTable,
-                    "it is associated with no route table".into(),
-                    "associate it with a route table".into(),
+                    "it is associated with no route table",
+                    "associate it with a route table",
                 )
             });
             return Reached::Lost;
@@ -48,20 +48,20 @@ pub(super) fn follow<'a>(
         let known = cx.inventory.transit_tables.get(&id);
         let Some(routes) = known.and_then(|table| table.routes.as_ref()) else {
             let gap = gap(Call::TransitRoutes).or_else(|| gap(Call::TransitTables));
-            trace.doubt(gap, || {
-                plain(
+            trace.unknown(gap, || {
+                StepText::blocked(
                     &id,
                     Code::TransitRoutesUnknown,
-                    "its routes were not seen".into(),
-                    format!("let {} be seen", Call::TransitRoutes.action()),
+                    "its routes were not seen",
+                    steps::collect(Call::TransitRoutes),
                 )
             });
             return Reached::Unclear;
         };
         let best = cx.network.transit_routes.get(&id).and_then(|best| best.at(to).copied().flatten());
         let Some(route) = best.and_then(|best| routes.get(best)) else {
-            trace.stop(|| {
-                plain(
+            trace.block(|| {
+                StepText::blocked(
                     &id,
                     Code::TransitNoRoute,
                     format!("it has no route to {to}"),
@@ -72,29 +72,25 @@ pub(super) fn follow<'a>(
         };
         let next = route.attachments.first();
         let (Some(next), false) = (next, route.blackhole) else {
-            trace.stop(|| {
-                plain(
+            trace.block(|| {
+                StepText::blocked(
                     &id,
                     Code::TransitBadRoute,
                     format!("its route {} is a black hole", route.cidr),
-                    "take the route away, or lead it to an attachment".into(),
+                    "take the route away, or lead it to an attachment",
                 )
             });
             return Reached::Lost;
         };
-        trace.pass(|| StepText {
-            because: format!(
-                "{} to {next}{}",
-                route.cidr,
-                if route.propagated { ", propagated" } else { "" }
-            ),
-            ..plain(&id, Code::TransitNoRoute, String::new(), String::new())
+        trace.pass(|| {
+            let how = if route.propagated { ", propagated" } else { "" };
+            StepText::allowed(&id, format!("{} to {next}{how}", route.cidr))
         });
         let attachment = cx.inventory.attachments.get(&(gateway.clone(), next.clone()));
         let Some(attachment) = attachment else {
             let gap = gap(Call::TransitAttachments);
-            trace.doubt(gap, || {
-                plain(next, Code::UnknownDestination, "it was not seen".into(), String::new())
+            trace.unknown(gap, || {
+                StepText::blocked(next, Code::UnknownDestination, "it was not seen", String::new())
             });
             return Reached::Unclear;
         };
@@ -103,12 +99,12 @@ pub(super) fn follow<'a>(
             return Reached::Lost;
         }
         let Some(far) = cx.inventory.attachments.get(&(peer.clone(), attachment.id.clone())) else {
-            trace.doubt(None, || {
-                plain(
+            trace.unknown(None, || {
+                StepText::blocked(
                     peer,
                     Code::UnknownDestination,
-                    "the peer was not seen".into(),
-                    "record the account and Region that it is in as well".into(),
+                    "the peer was not seen",
+                    "record the account and Region that it is in as well",
                 )
             });
             return Reached::Unclear;
@@ -116,12 +112,12 @@ pub(super) fn follow<'a>(
         legs.push(Leg::Transit(peer.clone()));
         (gateway, table, at) = (peer.clone(), far.table.clone(), far.id.clone());
     }
-    trace.stop(|| {
-        plain(
+    trace.block(|| {
+        StepText::blocked(
             &gateway,
             Code::Loop,
             format!("more than {MOST_GATEWAYS} transit gateways do not get to {to}"),
-            "route it to where it belongs".into(),
+            "route it to where it belongs",
         )
     });
     Reached::Lost

@@ -1,0 +1,79 @@
+//! `doorward env start`: starts an environment, and proves that it reaches, and is reached, as it is declared.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use doorward_core::name::{EnvironmentName, InstallationId};
+use doorward_core::topology::{EnvironmentParts, EnvironmentState, Transition};
+
+use super::{declared, is_in_state, paths, print_state};
+use crate::command::apply::Confirmed;
+use crate::command::{Failure, plan};
+use crate::policy_file;
+
+/// Start the instance and the database of an environment
+///
+/// A database that is stopped is started. One that was deleted is restored from its newest snapshot, with the declared
+/// class, security groups, subnet group and sign-in by IAM; AWS then manages its master password in a new secret. The
+/// plan is shown first, and performed after you confirm it.
+///
+/// In the end the account is read again: the paths from and to the instance and the database have to be those of the
+/// declaration.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward env start dev
+  doorward env start dev --yes
+
+Exit code 0: the environment runs as declared. 1: you did not confirm, something prevents it, or its paths are not those of \
+the declaration. 69: a step failed; the output lists what is done and what is not. 130: stopped by Ctrl-C.
+
+JSON: as of `doorward plan --json`, with \"lost\": [TEXT…] and \"states\": [{\"state\": \"running|stopped|snapshot\", \"cost\"}].")]
+pub(super) struct Start {
+    /// The environment
+    #[arg(value_name = "NAME")]
+    name: EnvironmentName,
+    /// Start it without asking
+    #[arg(long)]
+    yes: bool,
+    /// Print the plan as JSON; needs --yes
+    #[arg(long, requires = "yes")]
+    json: bool,
+    /// The installation that owns the environment; by default that of the store, or the one that the tags in the account
+    /// name
+    #[arg(long, value_name = "ID")]
+    installation: Option<InstallationId>,
+}
+
+impl Start {
+    pub(super) fn run(self, path: &Path) -> Result<ExitCode, Failure> {
+        let policy = policy_file::policy_alone(path)?;
+        let environment = declared(&policy, &self.name)?;
+        let name = &self.name;
+        let networks = std::slice::from_ref(&environment.network);
+        let mut from = plan::From::live(self.installation.clone(), None);
+        from.transition = Some((name.clone(), Transition::Start));
+        let again = format!("doorward env start {name}");
+        let confirmed = Confirmed {
+            path,
+            policy: &policy,
+            networks,
+            from: &from,
+            yes: self.yes,
+            json: self.json,
+            question: "Start the environment?",
+            otherwise: &format!("run `{again} --yes` to start it without asking"),
+            again: &again,
+        };
+        let planned = confirmed.planned()?;
+        let after = confirmed.perform(&planned)?;
+        let is_running = |parts: &EnvironmentParts<'_>| parts.state() == EnvironmentState::Running;
+        is_in_state(after.as_ref().unwrap_or(&planned), environment, is_running)?;
+        let declared = plan::From::live(self.installation.clone(), None);
+        paths::as_declared(&plan::planned(path, &policy, networks, &declared)?, environment)?;
+        if let Some(after) = after.filter(|_| !self.json) {
+            print_state(&after, environment)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,386 @@
+//! Rows of the tables other than the grants: written together with the entry that covers them, and verified by the
+//! audit log when they are read.
+
+use std::ops::{Deref, DerefMut};
+
+use doorward_core::audit::{Earlier, Event, Head, Left, RowLeft, Table, What, Who};
+use jiff::Timestamp;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
+
+use super::tables::{self, Kept, Sealed};
+use super::writing::Writing;
+use super::{Error, Store};
+
+/// A turn at writing, at the audit log's end: until it ends nobody else appends, and the ledger knows all entries.
+pub(super) struct Turn {
+    pub writing: Writing,
+    pub head: Head,
+}
+
+impl Deref for Turn {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.writing
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.writing
+    }
+}
+
+/// A value of a statement.
+#[derive(Debug, Clone)]
+pub(super) enum Bind {
+    Text(String),
+    Number(i64),
+}
+
+/// Rows of a table, each with why it is not believed if it is not, and the keys of those that are missing with the entry
+/// that tells of each.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub rows: Vec<(Kept, Option<String>)>,
+    pub missing: Vec<(String, u64)>,
+}
+
+impl Measured {
+    /// Those that are believed.
+    pub fn believed(self) -> impl Iterator<Item = Kept> {
+        self.rows.into_iter().filter(|(_, wrong)| wrong.is_none()).map(|(row, _)| row)
+    }
+
+    /// What is wrong, in words.
+    pub fn found(&self, table: &Sealed) -> Vec<String> {
+        let wrong = self.rows.iter().filter_map(|(_, wrong)| wrong.clone());
+        wrong.chain(self.missing.iter().map(|(_, seq)| table.missing(*seq))).collect()
+    }
+}
+
+/// How many rows are read at a time.
+const PAGE: i64 = 1000;
+
+impl Store {
+    /// Begins to write rows and what tells of them.
+    pub(super) async fn turn(&self) -> Result<Turn, Error> {
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
+        let locked = async {
+            // The first statement writes the head's row, so two writers queue here on either engine.
+            let head = super::record::lock_head(&mut writing).await?;
+            self.catch_up(&mut writing, head).await?;
+            Ok(head)
+        }
+        .await;
+        match locked {
+            Ok(head) => Ok(Turn { writing, head }),
+            Err(error) => writing.end(Err(error)).await,
+        }
+    }
+
+    /// Makes what was written last, with the events that tell of it, or undoes it. Where there are no events and rows
+    /// changed, an entry says so in words.
+    pub(super) async fn finish<T>(
+        &self,
+        mut turn: Turn,
+        done: Result<(T, Vec<RowLeft>), Error>,
+        mut events: Vec<Event>,
+        (now, noted): (Timestamp, String),
+    ) -> Result<T, Error> {
+        let done = async {
+            let (value, rows) = done?;
+            if events.is_empty() && !rows.is_empty() {
+                events.push(Event::new(now, Who::Doorward, What::RowsNoted { noted }));
+            }
+            let mut left = Left { grant: None, rows };
+            let told = events.iter().cloned().map(|event| (event, std::mem::take(&mut left))).collect();
+            let appended = match events.is_empty() {
+                true => None,
+                false => Some(self.append(&mut turn.writing, turn.head, told).await?),
+            };
+            Ok((value, appended))
+        }
+        .await;
+        let (value, appended) = turn.writing.end(done).await?;
+        if let Some(appended) = appended {
+            self.appended(appended);
+            super::event_log::log(&events, &[]);
+        }
+        Ok(value)
+    }
+
+    /// Reads rows of a table by a statement of [`Sealed::statement`] and measures them by the audit log as it was at that
+    /// moment, in a turn or by itself; `ask` is told of each row.
+    pub(super) async fn measured<T>(
+        &self,
+        turn: Option<&mut Turn>,
+        statement: &str,
+        binds: &[Bind],
+        ask: impl Fn(Vec<Kept>, &Earlier<'_>) -> T,
+    ) -> Result<T, Error> {
+        if let Some(turn) = turn {
+            return self.measured_in(turn, statement, binds, ask).await;
+        }
+        for _ in 0..TRIES {
+            let floor = self.trust.head().seq;
+            let rows = bound(statement, binds).fetch_all(&self.pool).await?;
+            let seq = rows.first().map(|row| row.try_get(0)).transpose()?;
+            let seq = self.moment(floor, seq).await?;
+            if let Some(answer) = self.trust.at(seq, |ledger| ask(kept(&rows), ledger)) {
+                return Ok(answer);
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Likewise in a turn, in which the ledger is as the store.
+    async fn measured_in<T>(
+        &self,
+        turn: &mut Turn,
+        statement: &str,
+        binds: &[Bind],
+        ask: impl Fn(Vec<Kept>, &Earlier<'_>) -> T,
+    ) -> Result<T, Error> {
+        let rows = bound(statement, binds).fetch_all(&mut **turn).await?;
+        self.trust.at(u64::MAX, |ledger| ask(kept(&rows), ledger)).ok_or(Error::Conflict)
+    }
+
+    /// Rows of a table that meet a condition, those first that an order says.
+    pub(super) async fn rows_where(
+        &self,
+        turn: Option<&mut Turn>,
+        table: &'static Sealed,
+        (condition, order): (&str, &str),
+        binds: &[Bind],
+        now: Timestamp,
+    ) -> Result<Measured, Error> {
+        let (statement, lenient) = (table.statement(condition, order), self.is_lenient(table));
+        self.measured(turn, &statement, binds, |rows, ledger| Measured {
+            rows: rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now)).collect(),
+            missing: Vec::new(),
+        })
+        .await
+    }
+
+    /// Whether a row is believed by its MAC alone: where the audit log is altered nobody can say which is right, and
+    /// believing where rules of ours are takes away nothing but those.
+    fn is_lenient(&self, table: &Sealed) -> bool {
+        matches!(table.table, Table::Doors | Table::Rules) && self.trust.broken().is_some()
+    }
+
+    fn judged(
+        &self,
+        table: &Sealed,
+        row: Kept,
+        ledger: &Earlier<'_>,
+        lenient: bool,
+        now: Timestamp,
+    ) -> (Kept, Option<String>) {
+        let key = &self.trust.key;
+        let wrong = table.wrong(key, &row, ledger, now).filter(|_| !lenient || !table.is_sealed(key, &row));
+        (row, wrong)
+    }
+
+    /// All rows of a table and what is missing from it, a page at a time.
+    pub(super) async fn all_rows(
+        &self,
+        mut turn: Option<&mut Turn>,
+        table: &'static Sealed,
+        now: Timestamp,
+    ) -> Result<Measured, Error> {
+        let first = table.columns.first().copied().unwrap_or_default();
+        let statement = table.statement(&format!("(t.{first} > $1 OR $2 = 0)"), "2 LIMIT $3");
+        let mut all = Measured::default();
+        let (mut after, mut key) = (String::new(), None::<String>);
+        for page in 0_i64.. {
+            let binds = [Bind::Text(after.clone()), Bind::Number(page), Bind::Number(PAGE)];
+            let (broken, lenient) = (self.trust.broken().is_some(), self.is_lenient(table));
+            let measured = self.measured(turn.as_deref_mut(), &statement, &binds, |rows, ledger| {
+                let keys: std::collections::BTreeSet<String> =
+                    rows.iter().map(|row| table.key(&row.fields)).collect();
+                let is_last = (rows.len() as i64) < PAGE;
+                let last = rows.last().map(|row| (row.text(0).to_owned(), table.key(&row.fields)));
+                let to = last.as_ref().map(|(_, key)| key.as_str()).filter(|_| !is_last);
+                let within = (key.as_deref(), to);
+                let missing = ledger.missing_rows(table.table, within, now, |key| keys.contains(key));
+                let rows =
+                    rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now)).collect();
+                let missing = if broken { Vec::new() } else { missing };
+                (Measured { rows, missing }, last.filter(|_| !is_last))
+            });
+            let (measured, last) = measured.await?;
+            all.rows.extend(measured.rows);
+            all.missing.extend(measured.missing);
+            // What is no text sorts behind all texts, and has no end.
+            let Some((text, last)) = last.filter(|(text, _)| *text > after || page == 0) else { break };
+            (after, key) = (text, Some(last));
+        }
+        Ok(all)
+    }
+
+    /// What is wrong with the rows of the other tables, in words.
+    pub(super) async fn wrong_rows(&self, now: Timestamp) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for table in tables::ALL {
+            let mut measured = self.all_rows(None, table, now).await?;
+            if self.trust.broken().is_some() {
+                // By a record that is not believed every row is an earlier one.
+                measured.rows.retain(|(row, _)| !table.is_sealed(&self.trust.key, row));
+            }
+            found.extend(measured.found(table));
+        }
+        Ok(found)
+    }
+
+    /// Puts a table right where somebody without the key wrote into it, and says so in the audit log: what is not believed
+    /// is deleted, a place and a rule whose row is missing are noted again, and other rows that are missing are gone. What
+    /// was found, in words.
+    ///
+    /// Passwords stay as they are until all that was opened under them has ended; and where the audit log is altered
+    /// nothing is written over.
+    pub async fn mend(&self, table: Table, now: Timestamp) -> Result<Vec<String>, Error> {
+        let table = tables::of(table);
+        let is_right = |measured: &Measured| measured.found(table).is_empty();
+        if self.trust.broken().is_some() || is_right(&self.all_rows(None, table, now).await?) {
+            return Ok(Vec::new());
+        }
+        let mut turn = self.turn().await?;
+        let done = async {
+            let measured = self.all_rows(Some(&mut turn), table, now).await?;
+            let found = measured.found(table);
+            let rows = match table.table {
+                Table::Passwords => Vec::new(),
+                _ => self.put_right(&mut turn, table, measured, now).await?,
+            };
+            Ok((found, rows))
+        }
+        .await;
+        let events = match &done {
+            Ok((found, rows)) => self.alarm(found, !rows.is_empty(), now).into_iter().collect(),
+            Err(_) => Vec::new(),
+        };
+        self.finish(turn, done, events, (now, format!("rows that were put right: {}", table.name))).await
+    }
+
+    /// The alarm that is raised: none of what was said before and nobody has accepted since, unless rows change with it.
+    pub(super) fn alarm(&self, found: &[String], anyway: bool, now: Timestamp) -> Option<Event> {
+        let said = self.alarms();
+        let new = found.iter().filter(|found| !said.contains(found)).take(ALARMS).cloned();
+        let new: Vec<String> = new.collect();
+        new.iter().for_each(|found| tracing::error!("{found}"));
+        let room = said.len() < ALARMS || anyway;
+        (room && !new.is_empty())
+            .then(|| Event::new(now, Who::Doorward, What::LogAlarm { found: new, log: false }))
+    }
+
+    async fn put_right(
+        &self,
+        turn: &mut Turn,
+        table: &'static Sealed,
+        measured: Measured,
+        now: Timestamp,
+    ) -> Result<Vec<RowLeft>, Error> {
+        let mut left = Vec::new();
+        let mut missing: Vec<String> = measured.missing.into_iter().map(|(key, _)| key).collect();
+        for (row, _) in measured.rows.iter().filter(|(_, wrong)| wrong.is_some()) {
+            self.delete_row(turn, table, row).await?;
+            let key = table.key(&row.fields);
+            let is_told = self.trust.at(u64::MAX, |ledger| ledger.row(table.table, &key).is_some());
+            if is_told == Some(true) {
+                missing.push(key);
+            }
+        }
+        for key in missing {
+            let again = match table.table {
+                Table::Doors => Some(vec![key.clone(), String::new()]),
+                Table::Rules => key.split_once(' ').map(|(id, group)| {
+                    vec![id.to_owned(), group.to_owned(), now.as_millisecond().to_string()]
+                }),
+                _ => None,
+            };
+            left.push(match again {
+                Some(fields) => self.put_row(turn, table, &fields).await?,
+                None => RowLeft::gone(table.table, key),
+            });
+        }
+        Ok(left)
+    }
+
+    /// Writes a row, whatever was there, and what an entry says of it.
+    pub(super) async fn put_row(
+        &self,
+        turn: &mut Turn,
+        table: &'static Sealed,
+        fields: &[String],
+    ) -> Result<RowLeft, Error> {
+        let first = table.columns.first().copied().unwrap_or_default();
+        let delete = format!("DELETE FROM {} WHERE {first} = $1", table.name);
+        let first = fields.first().cloned().unwrap_or_default();
+        sqlx::query(AssertSqlSafe(delete)).bind(first).execute(&mut **turn).await?;
+        let places: Vec<String> = (1..=fields.len() + 1).map(|number| format!("${number}")).collect();
+        let insert = format!(
+            "INSERT INTO {} ({}, seal) VALUES ({})",
+            table.name,
+            table.columns.join(", "),
+            places.join(", ")
+        );
+        let query = table.columns.iter().zip(fields).fold(
+            sqlx::query(AssertSqlSafe(insert)),
+            |query, (column, field)| match table.is_number(column) {
+                true => query.bind(field.parse::<i64>().unwrap_or_default()),
+                false => query.bind(field.clone()),
+            },
+        );
+        query.bind(table.seal(&self.trust.key, fields)).execute(&mut **turn).await?;
+        Ok(table.left(fields))
+    }
+
+    /// Deletes a row as it was read.
+    pub(super) async fn delete_row(
+        &self,
+        connection: &mut AnyConnection,
+        table: &'static Sealed,
+        row: &Kept,
+    ) -> Result<(), Error> {
+        let first = table.columns.first().copied().unwrap_or_default();
+        let delete = format!("DELETE FROM {} WHERE {first} = $1 AND seal = $2", table.name);
+        let query = sqlx::query(AssertSqlSafe(delete)).bind(row.text(0).to_owned()).bind(row.seal.clone());
+        let rows = query.execute(connection).await?.rows_affected();
+        tracing::debug!(table = table.name, rows, "a row was deleted from the store");
+        Ok(())
+    }
+
+    /// The rows of the tables without a time that have their MAC, as an entry tells of them that begins or goes on with the
+    /// store as it is.
+    pub(super) async fn sealed_rows(&self, turn: &mut Turn) -> Result<Vec<RowLeft>, Error> {
+        let mut left = Vec::new();
+        for table in [&tables::PASSWORDS, &tables::DOORS, &tables::RULES] {
+            let statement = table.statement("1 = 1", "2");
+            let rows = self.measured_in(turn, &statement, &[], |rows, _| rows).await?;
+            let sealed = rows.iter().filter(|row| table.is_sealed(&self.trust.key, row));
+            left.extend(sealed.map(|row| table.left(&row.fields)));
+        }
+        Ok(left)
+    }
+}
+
+fn bound(statement: &str, binds: &[Bind]) -> Query<'static, Any, AnyArguments> {
+    let query = sqlx::query(AssertSqlSafe(statement.to_owned()));
+    binds.iter().fold(query, |query, bind| match bind {
+        Bind::Text(text) => query.bind(text.clone()),
+        Bind::Number(number) => query.bind(*number),
+    })
+}
+
+fn kept(rows: &[AnyRow]) -> Vec<Kept> {
+    rows.iter().filter_map(Kept::read).collect()
+}
+
+/// How often rows are read again because the audit log grew by very much meanwhile.
+const TRIES: usize = 5;
+
+/// How many alarms are reported one by one until an operator accepts them.
+const ALARMS: usize = 20;
