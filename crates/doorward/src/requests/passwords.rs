@@ -187,6 +187,8 @@ impl Requests {
 }
 
 async fn sweep(store: &Store, people: &People, now: Timestamp) -> Result<(), store::Error> {
+    // Sessions of any number of names may have been added by somebody else.
+    store.mend(Table::Sessions, now).await?;
     for person in store.signed_in().await? {
         if !people.passwords.contains_key(&person) {
             let ended = store.end_sessions_of(&person, Vec::new(), now).await?;

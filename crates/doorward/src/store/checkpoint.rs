@@ -49,7 +49,11 @@ impl Checkpoint {
                 return Ok(None);
             }
         };
-        if !bytes.starts_with(FORM.as_bytes()) && bytes.starts_with(b"doorward-checkpoint-") {
+        // Of another version, or none at all: nobody gains by that, since the whole audit log is read then.
+        if !bytes.starts_with(FORM.as_bytes()) {
+            if !bytes.starts_with(b"doorward-checkpoint-") {
+                tracing::warn!(file = %path.display(), "the checkpoint is damaged, reading the whole audit log");
+            }
             return Ok(None);
         }
         let forged = || Unnoted::Forged(path.clone());

@@ -1,6 +1,7 @@
 //! Rows of the tables other than the grants: written together with the entry that covers them, and verified by the
 //! audit log when they are read.
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
 use doorward_core::audit::{Earlier, Event, Head, Left, RowLeft, Table, What, Who};
@@ -9,7 +10,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
-use super::tables::{self, Kept, Sealed};
+use super::tables::{self, Kept, LONGEST, Sealed};
 use super::writing::Writing;
 use super::{Error, Store};
 
@@ -46,6 +47,10 @@ pub(super) enum Bind {
 pub(super) struct Measured {
     pub rows: Vec<(Kept, Option<String>)>,
     pub missing: Vec<(String, u64)>,
+    /// How many rows more are not believed: of those that the audit log never told of, [`STRANGERS`] are kept.
+    pub more: usize,
+    /// How many keys the rows have.
+    pub keys: u64,
 }
 
 impl Measured {
@@ -57,12 +62,22 @@ impl Measured {
     /// What is wrong, in words.
     pub fn found(&self, table: &Sealed) -> Vec<String> {
         let wrong = self.rows.iter().filter_map(|(_, wrong)| wrong.clone());
-        wrong.chain(self.missing.iter().map(|(_, seq)| table.missing(*seq))).collect()
+        let missing = self.missing.iter().map(|(_, seq)| table.missing(*seq));
+        let name = table.name;
+        let more = (self.more > 0)
+            .then(|| format!("{} rows more of the table `{name}` are not Doorward's", self.more));
+        wrong.chain(missing).chain(more).collect()
     }
 }
 
 /// How many rows are read at a time.
 const PAGE: i64 = 1000;
+/// How many rows that nobody told of are kept of a table: somebody may have added any number.
+const STRANGERS: usize = 1000;
+/// How many rows are put right in one turn at writing, for which others wait.
+const BATCH: usize = 200;
+/// How many times in a row that is done; the next look goes on.
+const BATCHES: usize = 50;
 
 impl Store {
     /// Begins to write rows and what tells of them.
@@ -160,7 +175,7 @@ impl Store {
         let (statement, lenient) = (table.statement(condition, order), self.is_lenient(table));
         self.measured(turn, &statement, binds, |rows, ledger| Measured {
             rows: rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now)).collect(),
-            missing: Vec::new(),
+            ..Measured::default()
         })
         .await
     }
@@ -184,36 +199,53 @@ impl Store {
         (row, wrong)
     }
 
-    /// All rows of a table and what is missing from it, a page at a time.
-    pub(super) async fn all_rows(
+    /// All rows of a table and what is missing from it.
+    pub(super) async fn all_rows(&self, table: &'static Sealed, now: Timestamp) -> Result<Measured, Error> {
+        self.rows_until(table, usize::MAX, now).await
+    }
+
+    /// The rows of a table and what is missing from it, a page at a time until there are so many faults.
+    async fn rows_until(
         &self,
-        mut turn: Option<&mut Turn>,
         table: &'static Sealed,
+        faults: usize,
         now: Timestamp,
     ) -> Result<Measured, Error> {
-        let first = table.columns.first().copied().unwrap_or_default();
+        let first = table.first();
         let statement = table.statement(&format!("(t.{first} > $1 OR $2 = 0)"), "2 LIMIT $3");
-        let mut all = Measured::default();
+        let (mut all, mut wrong, mut strangers) = (Measured::default(), 0, 0);
         let (mut after, mut key) = (String::new(), None::<String>);
         for page in 0_i64.. {
             let binds = [Bind::Text(after.clone()), Bind::Number(page), Bind::Number(PAGE)];
             let (broken, lenient) = (self.trust.broken().is_some(), self.is_lenient(table));
-            let measured = self.measured(turn.as_deref_mut(), &statement, &binds, |rows, ledger| {
-                let keys: std::collections::BTreeSet<String> =
-                    rows.iter().map(|row| table.key(&row.fields)).collect();
+            let measured = self.measured(None, &statement, &binds, |rows, ledger| {
+                let keys: BTreeSet<String> = rows.iter().map(|row| table.key(&row.fields)).collect();
                 let is_last = (rows.len() as i64) < PAGE;
                 let last = rows.last().map(|row| (row.text(0).to_owned(), table.key(&row.fields)));
                 let to = last.as_ref().map(|(_, key)| key.as_str()).filter(|_| !is_last);
                 let within = (key.as_deref(), to);
                 let missing = ledger.missing_rows(table.table, within, now, |key| keys.contains(key));
-                let rows =
-                    rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now)).collect();
+                let is_told = |row: &Kept| ledger.row(table.table, &table.key(&row.fields)).is_some();
+                let rows = rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now));
+                let rows: Vec<_> = rows.map(|(row, wrong)| (is_told(&row), row, wrong)).collect();
                 let missing = if broken { Vec::new() } else { missing };
-                (Measured { rows, missing }, last.filter(|_| !is_last))
+                (rows, missing, keys.len(), last.filter(|_| !is_last))
             });
-            let (measured, last) = measured.await?;
-            all.rows.extend(measured.rows);
-            all.missing.extend(measured.missing);
+            let (rows, missing, keys, last) = measured.await?;
+            all.missing.extend(missing);
+            all.keys += keys as u64;
+            for (is_told, row, why) in rows {
+                wrong += usize::from(why.is_some());
+                let is_stranger = why.is_some() && !is_told;
+                strangers += usize::from(is_stranger);
+                match is_stranger && strangers > STRANGERS {
+                    true => all.more += 1,
+                    false => all.rows.push((row, why)),
+                }
+            }
+            if wrong + all.missing.len() >= faults {
+                break;
+            }
             // What is no text sorts behind all texts, and has no end.
             let Some((text, last)) = last.filter(|(text, _)| *text > after || page == 0) else { break };
             (after, key) = (text, Some(last));
@@ -221,16 +253,24 @@ impl Store {
         Ok(all)
     }
 
-    /// What is wrong with the rows of the other tables, in words.
-    pub(super) async fn wrong_rows(&self, now: Timestamp) -> Result<Vec<String>, Error> {
+    /// What is wrong with the rows of the other tables, in words; `foreign` gets those that have to be deleted by hand.
+    pub(super) async fn wrong_rows(
+        &self,
+        now: Timestamp,
+        foreign: &mut Vec<String>,
+    ) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for table in tables::ALL {
-            let mut measured = self.all_rows(None, table, now).await?;
+            let mut measured = self.all_rows(table, now).await?;
+            let all = format!("SELECT COUNT(*) FROM {}", table.name);
+            let all: i64 = sqlx::query_scalar(AssertSqlSafe(all)).fetch_one(&self.pool).await?;
             if self.trust.broken().is_some() {
                 // By a record that is not believed every row is an earlier one.
                 measured.rows.retain(|(row, _)| !table.is_sealed(&self.trust.key, row));
             }
-            found.extend(measured.found(table));
+            let more = std::mem::take(&mut measured.more);
+            found.extend(shortened(measured.found(table), more, table.name));
+            foreign.extend(surplus(table.name, all, measured.keys));
         }
         Ok(found)
     }
@@ -243,13 +283,37 @@ impl Store {
     /// nothing is written over.
     pub async fn mend(&self, table: Table, now: Timestamp) -> Result<Vec<String>, Error> {
         let table = tables::of(table);
-        let is_right = |measured: &Measured| measured.found(table).is_empty();
-        if self.trust.broken().is_some() || is_right(&self.all_rows(None, table, now).await?) {
-            return Ok(Vec::new());
+        let mut all = Vec::new();
+        for _ in 0..BATCHES {
+            if self.trust.broken().is_some() {
+                break;
+            }
+            let measured = self.rows_until(table, BATCH, now).await?;
+            if measured.found(table).is_empty() {
+                break;
+            }
+            let found = self.mend_some(table, measured, now).await?;
+            let is_last = found.len() < BATCH || table.table == Table::Passwords;
+            if all.len() < STRANGERS {
+                all.extend(found);
+            }
+            if is_last {
+                break;
+            }
         }
+        Ok(all)
+    }
+
+    /// The same of what was found a moment ago, as far as it is so still; at most [`BATCH`] faults.
+    async fn mend_some(
+        &self,
+        table: &'static Sealed,
+        measured: Measured,
+        now: Timestamp,
+    ) -> Result<Vec<String>, Error> {
         let mut turn = self.turn().await?;
         let done = async {
-            let measured = self.all_rows(Some(&mut turn), table, now).await?;
+            let measured = self.measured_again(&mut turn, table, measured, now).await?;
             let found = measured.found(table);
             let rows = match table.table {
                 Table::Passwords => Vec::new(),
@@ -265,15 +329,49 @@ impl Store {
         self.finish(turn, done, events, (now, format!("rows that were put right: {}", table.name))).await
     }
 
-    /// The alarm that is raised: none of what was said before and nobody has accepted since, unless rows change with it.
+    /// What of the faults that were found is still so in a turn at writing.
+    async fn measured_again(
+        &self,
+        turn: &mut Turn,
+        table: &'static Sealed,
+        found: Measured,
+        now: Timestamp,
+    ) -> Result<Measured, Error> {
+        let wrong = found.rows.into_iter().filter(|(_, wrong)| wrong.is_some());
+        let firsts: BTreeSet<String> = wrong.take(BATCH).map(|(row, _)| row.text(0).to_owned()).collect();
+        let of_first = format!("t.{} = $1", table.first());
+        let mut again = Measured::default();
+        for first in firsts {
+            let measured =
+                self.rows_where(Some(&mut *turn), table, (&of_first, "2"), &[Bind::Text(first)], now).await?;
+            again.rows.extend(measured.rows.into_iter().filter(|(_, wrong)| wrong.is_some()));
+        }
+        for (key, seq) in found.missing.into_iter().take(BATCH.saturating_sub(again.rows.len())) {
+            let first = Bind::Text(table.first_of(&key).to_owned());
+            let measured = self.rows_where(Some(&mut *turn), table, (&of_first, "2"), &[first], now).await?;
+            let is_there = measured.rows.iter().any(|(row, _)| table.key(&row.fields) == key);
+            let is_told = self.trust.at(u64::MAX, |ledger| ledger.row(table.table, &key).is_some());
+            if !is_there && is_told == Some(true) {
+                again.missing.push((key, seq));
+            }
+        }
+        Ok(again)
+    }
+
+    /// The alarm that is raised: none of what was said before and nobody has accepted since, and so many in all.
     pub(super) fn alarm(&self, found: &[String], anyway: bool, now: Timestamp) -> Option<Event> {
         let said = self.alarms();
-        let new = found.iter().filter(|found| !said.contains(found)).take(ALARMS).cloned();
+        let room = ALARMS.saturating_sub(said.len());
+        let new = found.iter().filter(|found| !said.contains(found)).take(room).cloned();
         let new: Vec<String> = new.collect();
         new.iter().for_each(|found| tracing::error!("{found}"));
-        let room = said.len() < ALARMS || anyway;
-        (room && !new.is_empty())
-            .then(|| Event::new(now, Who::Doorward, What::LogAlarm { found: new, log: false }))
+        if found.len() > new.len() && new.is_empty() && anyway {
+            tracing::error!(
+                rows = found.len(),
+                "more rows of the store that are not Doorward's were deleted"
+            );
+        }
+        (!new.is_empty()).then(|| Event::new(now, Who::Doorward, What::LogAlarm { found: new, log: false }))
     }
 
     async fn put_right(
@@ -316,8 +414,7 @@ impl Store {
         table: &'static Sealed,
         fields: &[String],
     ) -> Result<RowLeft, Error> {
-        let first = table.columns.first().copied().unwrap_or_default();
-        let delete = format!("DELETE FROM {} WHERE {first} = $1", table.name);
+        let delete = format!("DELETE FROM {} WHERE {} = $1", table.name, table.first());
         let first = fields.first().cloned().unwrap_or_default();
         sqlx::query(AssertSqlSafe(delete)).bind(first).execute(&mut **turn).await?;
         let places: Vec<String> = (1..=fields.len() + 1).map(|number| format!("${number}")).collect();
@@ -345,8 +442,9 @@ impl Store {
         table: &'static Sealed,
         row: &Kept,
     ) -> Result<(), Error> {
-        let first = table.columns.first().copied().unwrap_or_default();
-        let delete = format!("DELETE FROM {} WHERE {first} = $1 AND seal = $2", table.name);
+        // A longer one was not read whole.
+        let seal = if row.seal.len() > LONGEST { "SUBSTR(seal, 1, 4001)" } else { "seal" };
+        let delete = format!("DELETE FROM {} WHERE {} = $1 AND {seal} = $2", table.name, table.first());
         let query = sqlx::query(AssertSqlSafe(delete)).bind(row.text(0).to_owned()).bind(row.seal.clone());
         let rows = query.execute(connection).await?.rows_affected();
         tracing::debug!(table = table.name, rows, "a row was deleted from the store");
@@ -367,6 +465,20 @@ impl Store {
     }
 }
 
+/// At most so many lines, and how many more there are.
+pub(super) fn shortened(mut found: Vec<String>, more: usize, table: &str) -> Vec<String> {
+    let more = more + found.len().saturating_sub(REPORTED);
+    found.truncate(REPORTED);
+    found.extend((more > 0).then(|| format!("{more} rows more of the table `{table}` are not Doorward's")));
+    found
+}
+
+/// What is said of rows that were not read: their keys are null, too long, or there twice.
+pub(super) fn surplus(table: &str, all: i64, keys: u64) -> Option<String> {
+    let more = u64::try_from(all).unwrap_or(0).saturating_sub(keys);
+    (more > 0).then(|| format!("{more} rows of the table `{table}` have no key, or the key of another row"))
+}
+
 fn bound(statement: &str, binds: &[Bind]) -> Query<'static, Any, AnyArguments> {
     let query = sqlx::query(AssertSqlSafe(statement.to_owned()));
     binds.iter().fold(query, |query, bind| match bind {
@@ -381,6 +493,9 @@ fn kept(rows: &[AnyRow]) -> Vec<Kept> {
 
 /// How often rows are read again because the audit log grew by very much meanwhile.
 const TRIES: usize = 5;
+
+/// How many faults of a table are reported one by one.
+const REPORTED: usize = 100;
 
 /// How many alarms are reported one by one until an operator accepts them.
 const ALARMS: usize = 20;

@@ -154,13 +154,13 @@ mod tests {
                 2,
                 "{edit}"
             );
-            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0]);
+            assert_eq!(store.wrong_rows(now, &mut Vec::new()).await.expect("read"), [""; 0]);
             sqlx::query(sqlx::AssertSqlSafe(edit.clone())).execute(&store.pool).await.expect("an edit");
-            let found = store.wrong_rows(now).await.expect("read");
+            let found = store.wrong_rows(now, &mut Vec::new()).await.expect("read");
             assert!(!found.is_empty(), "{edit}");
             assert_eq!(store.known(now - SignedDuration::from_secs(9)).await.expect("read"), [laptop], "{edit}");
             store.mend(Table::Known, now).await.expect("mended");
-            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0], "{edit}");
+            assert_eq!(store.wrong_rows(now, &mut Vec::new()).await.expect("read"), [""; 0], "{edit}");
             assert!(!store.alarms().is_empty());
         }
     }

@@ -29,6 +29,7 @@ mod rows;
 mod rules;
 mod schema;
 mod sessions;
+mod sqlite;
 mod tables;
 mod trust;
 mod unusable;
@@ -162,8 +163,9 @@ fn is_of_another_form(error: &sqlx::Error) -> bool {
         | TypeNotFound { .. } => true,
         Database(refused) => {
             let code = refused.code().unwrap_or_default();
-            // PostgreSQL's have five digits or letters: undefined_table, undefined_column, character_not_in_repertoire.
-            let of_postgres = ["42P01", "42703", "22021"].contains(&code.as_ref());
+            // PostgreSQL's have five digits or letters: undefined_table, undefined_column, undefined_function of a column of
+            // another type, character_not_in_repertoire.
+            let of_postgres = ["42P01", "42703", "42883", "22021"].contains(&code.as_ref());
             // The low byte of SQLite's extended codes is the plain one: SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB.
             let of_sqlite =
                 match code.parse::<i32>().ok().filter(|code| *code < 10_000).map(|code| code & 0xff) {

@@ -21,7 +21,7 @@ use super::trust::Trust;
 use super::unusable::{Unusable, usable};
 use super::url::{sqlite_url, without_password};
 use super::writing::Queue;
-use super::{Error, Store, foreign, reading, record, schema};
+use super::{Error, Store, foreign, reading, record, schema, sqlite};
 
 /// What is done about an SQLite store whose file is missing, where the head file shows that there was one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl Store {
         lost: WhenLost,
     ) -> Result<Self, Error> {
         sqlx::any::install_default_drivers();
+        sqlite::ignore_triggers_and_views();
         let remote = store.starts_with("postgres://") || store.starts_with("postgresql://");
         match Self::open_at(store, remote, files, random, lost, None).await {
             // It was ours, so what is open has to be revoked, by a server that remembers nothing of it.
@@ -80,6 +81,9 @@ impl Store {
                         )
                     }
                     Error::Altered(source) => format!("the store `{shown}` cannot be read: {source}"),
+                    Error::Open { source, .. } if source.is::<Unusable>() => {
+                        format!("the store `{shown}` is not a database any more: {source}")
+                    }
                     _ => format!("the store `{shown}` is not a database any more"),
                 };
                 tracing::error!(
@@ -140,7 +144,7 @@ impl Store {
         let mut altered = overwritten;
         if !is_current {
             let form = |source| Error::Form { store: shown.clone(), source };
-            match Migrator::with_migrations(migrations).run(&pool).await {
+            match migrate(migrations, &pool, Some(&url).filter(|_| remote)).await {
                 // The store of a later version.
                 Err(source @ MigrateError::VersionMissing(_)) => return Err(form(source)),
                 // It was ours, so what is open has to be revoked all the same.
@@ -244,16 +248,14 @@ fn is_overwritten(error: &Error) -> bool {
     match error {
         Error::Altered(_) | Error::Form { source: MigrateError::VersionMissing(_), .. } => true,
         Error::Open { source, .. } => {
-            let foreign = source
-                .downcast_ref::<Unusable>()
-                .is_some_and(|why| matches!(why, Unusable::Foreign | Unusable::LogLeft(_)));
-            foreign || source.downcast_ref::<sqlx::Error>().is_some_and(super::is_of_another_form)
+            let replaced = source.downcast_ref::<Unusable>().is_some_and(Unusable::is_replaced);
+            replaced || source.downcast_ref::<sqlx::Error>().is_some_and(super::is_of_another_form)
         }
         _ => false,
     }
 }
 
-fn migrations() -> Vec<Migration> {
+pub(super) fn migrations() -> Vec<Migration> {
     let migration = |version, name, text| {
         let sql = sqlx::SqlSafeStr::into_sql_str(text);
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
@@ -266,6 +268,23 @@ fn migrations() -> Vec<Migration> {
         migration(SEALS_OF_ALL, "seals of all", include_str!("../../migrations/0006_seals_of_all.sql")),
         migration(ROWS_TOLD, "rows told", include_str!("../../migrations/0007_rows_told.sql")),
     ]
+}
+
+/// On a server by a connection without a limit of time: a change of a whole table takes as long as it takes.
+async fn migrate(
+    migrations: Vec<Migration>,
+    pool: &AnyPool,
+    remote: Option<&String>,
+) -> Result<(), MigrateError> {
+    let migrator = Migrator::with_migrations(migrations);
+    let Some(url) = remote else { return migrator.run(pool).await };
+    let own = AnyPoolOptions::new()
+        .max_connections(1)
+        .after_connect(|connection, _| Box::pin(schema::own_catalog_first(connection)));
+    let own = own.connect(url).await?;
+    let migrated = migrator.run(&own).await;
+    own.close().await;
+    migrated
 }
 
 /// The migrations that a store has, each with its checksum; none of a new one.
@@ -322,7 +341,10 @@ pub(super) async fn prepare(
     let Some(file) = file else {
         return match connection.backend_name() {
             "SQLite" => Ok(()),
-            _ => schema::own_catalog_first(connection).await,
+            _ => {
+                schema::limit_statements(connection).await?;
+                schema::own_catalog_first(connection).await
+            }
         };
     };
     // Before the first statement: with it SQLite reads the side files, and takes those of another database for its own.

@@ -54,7 +54,7 @@ impl Binding {
 impl Store {
     /// What was last seen of everybody's password.
     pub async fn seen_passwords(&self, now: Timestamp) -> Result<BTreeMap<Person, Seen>, Error> {
-        let measured = self.all_rows(None, &PASSWORDS, now).await?;
+        let measured = self.all_rows(&PASSWORDS, now).await?;
         let mut seen = BTreeMap::new();
         for (row, wrong) in &measured.rows {
             let Ok(person) = row.text(0).parse() else { continue };
@@ -158,7 +158,7 @@ mod tests {
             store.change_own_password(&jon, &old, &new, now).await.expect("noted");
             let seen = store.seen_passwords(now).await.expect("read").remove(&jon).expect("a row");
             assert!(seen.accepts(&old) && seen.accepts(&new) && !seen.accepts(&third));
-            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0]);
+            assert_eq!(store.wrong_rows(now, &mut Vec::new()).await.expect("read"), [""; 0]);
             sqlx::query(edit).execute(&store.pool).await.expect("an edit");
             let found = store.verify().await.expect("read").expect_err("a fault");
             assert!(found.contains("password"), "{found}");

@@ -21,7 +21,7 @@ pub struct KeptGroups {
 impl Store {
     /// Every group that is remembered.
     pub async fn remembered_groups(&self, now: Timestamp) -> Result<KeptGroups, Error> {
-        let measured = self.all_rows(None, &DOORS, now).await?;
+        let measured = self.all_rows(&DOORS, now).await?;
         let mut kept = KeptGroups::default();
         for (row, wrong) in &measured.rows {
             let groups = if wrong.is_none() { &mut kept.groups } else { &mut kept.forged };

@@ -120,10 +120,10 @@ macro_rules! rows {
     ($condition:literal, $order:literal) => {
         sqlx::query(concat!(
             // A row that is longer than any of ours is not read into memory.
-            "SELECT h.seq, g.id, g.person, g.target, g.state, g.changed, \
-             CASE WHEN LENGTH(g.body) < 100000 THEN g.body END FROM head h LEFT JOIN grants g ON ",
+            "SELECT h.seq, g.id, SUBSTR(g.person, 1, 1000), SUBSTR(g.target, 1, 1000), SUBSTR(g.state, 1, 100), g.changed, \
+             CASE WHEN LENGTH(g.body) < 100000 THEN g.body END FROM head h LEFT JOIN grants g ON (",
             $condition,
-            " WHERE h.id = 1 ",
+            ") AND LENGTH(g.id) <= 100 WHERE h.id = 1 ",
             $order
         ))
     };

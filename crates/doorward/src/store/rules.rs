@@ -23,9 +23,9 @@ impl Store {
     /// Every rule that is noted. One that somebody without the key has put there is nobody's, and one whose row somebody
     /// deleted or edited is noted again.
     pub async fn rules(&self, now: Timestamp) -> Result<Vec<NotedRule>, Error> {
-        let mut measured = self.all_rows(None, &RULES, now).await?;
+        let mut measured = self.all_rows(&RULES, now).await?;
         if !measured.found(&RULES).is_empty() && !self.mend(Table::Rules, now).await?.is_empty() {
-            measured = self.all_rows(None, &RULES, now).await?;
+            measured = self.all_rows(&RULES, now).await?;
         }
         let read = |row: Kept| {
             Ok(NotedRule {

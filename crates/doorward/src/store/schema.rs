@@ -3,9 +3,13 @@
 //! It is read from the catalog, which nobody can replace by a view, and before anything is read from a table: a view may never
 //! end, and a trigger may hold up whoever writes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::{AnyConnection, Row as _};
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use tokio::sync::OnceCell;
 
 use super::Error;
 use super::answering::TABLES;
@@ -22,6 +26,8 @@ struct Object {
 /// Generated columns are computed when they are read, and may take as long and as much as they like.
 const SQLITE: &str = "\
 SELECT type, name, tbl_name, type = 'table' AND rootpage > 0 FROM sqlite_master WHERE type <> 'index' \
+UNION ALL SELECT 'foreign key', m.name, x.\"table\", 0 FROM sqlite_master m, pragma_foreign_key_list(m.name) x \
+          WHERE m.type = 'table' \
 UNION ALL SELECT 'generated column', x.name, m.name, 0 FROM sqlite_master m, pragma_table_xinfo(m.name) x \
           WHERE m.type = 'table' AND m.rootpage > 0 AND x.hidden > 1";
 
@@ -38,8 +44,11 @@ UNION ALL SELECT 'trigger', t.tgname::text, ours.name, FALSE FROM pg_catalog.pg_
           JOIN ours ON ours.oid = t.tgrelid WHERE NOT t.tgisinternal \
 UNION ALL SELECT 'rule', r.rulename::text, ours.name, FALSE FROM pg_catalog.pg_rewrite r \
           JOIN ours ON ours.oid = r.ev_class WHERE ours.kind = 'r' \
-UNION ALL SELECT 'check constraint', k.conname::text, ours.name, FALSE FROM pg_catalog.pg_constraint k \
-          JOIN ours ON ours.oid = k.conrelid WHERE k.contype = 'c' \
+UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check constraint' ELSE 'foreign key' END, k.conname::text, ours.name, FALSE \
+          FROM pg_catalog.pg_constraint k JOIN ours ON ours.oid = CASE k.contype WHEN 'c' THEN k.conrelid ELSE k.confrelid END \
+          WHERE k.contype IN ('c', 'f') \
+UNION ALL SELECT 'lack of a primary key', '', ours.name, FALSE FROM ours WHERE kind = 'r' AND NOT EXISTS \
+          (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = ours.oid AND k.contype = 'p') \
 UNION ALL SELECT 'default of the column', a.attname::text, ours.name, FALSE FROM pg_catalog.pg_attrdef d \
           JOIN ours ON ours.oid = d.adrelid \
           JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
@@ -50,9 +59,59 @@ UNION ALL SELECT 'child table', c.relname::text, ours.name, FALSE FROM pg_catalo
 /// How long the catalog may take.
 const ANSWERS: Duration = Duration::from_secs(10);
 
+/// How long PostgreSQL may take for a statement: a trigger of somebody else may never end. SQLite runs none.
+const STATEMENT: Duration = Duration::from_secs(30);
+
 /// The tables whose rows are read, that of the migrations included.
 fn names() -> impl Iterator<Item = &'static str> {
     TABLES.into_iter().chain(["_sqlx_migrations"])
+}
+
+/// Has PostgreSQL give up statements of this connection after [`STATEMENT`].
+pub(super) async fn limit_statements(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let set = format!("SET statement_timeout = {}", STATEMENT.as_millis());
+    sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop)
+}
+
+/// The statements by which the tables of a new SQLite store are created, without spaces and quotation marks.
+async fn created() -> Result<&'static BTreeMap<String, String>, Error> {
+    static CREATED: OnceCell<BTreeMap<String, String>> = OnceCell::const_new();
+    CREATED.get_or_try_init(create).await
+}
+
+async fn create() -> Result<BTreeMap<String, String>, Error> {
+    let new = AnyPoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
+    let migrated = Migrator::with_migrations(super::opening::migrations()).run(&new).await;
+    migrated.map_err(|source| Error::Form { store: "in memory".into(), source })?;
+    let created = tables_of(&mut *new.acquire().await?).await?;
+    new.close().await;
+    Ok(created)
+}
+
+/// How each of our tables was created, by SQLite's catalog.
+async fn tables_of(connection: &mut AnyConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    let all = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND rootpage > 0";
+    let mut tables = BTreeMap::new();
+    for row in &sqlx::query(all).fetch_all(connection).await? {
+        let (name, sql): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if TABLES.contains(&name.as_str()) {
+            let words = sql.chars().filter(|letter| !letter.is_whitespace() && *letter != '"');
+            tables.insert(name, words.collect());
+        }
+    }
+    Ok(tables)
+}
+
+/// Which tables of an SQLite store were created otherwise than by Doorward: without a key, say, a row may be there twice.
+async fn created_otherwise(connection: &mut AnyConnection) -> Result<Vec<String>, Error> {
+    if connection.backend_name() != "SQLite" {
+        return Ok(Vec::new());
+    }
+    let (ours, theirs) = (created().await?, tables_of(connection).await?);
+    let other = theirs.iter().filter(|(name, sql)| ours.get(*name).is_some_and(|ours| ours != *sql));
+    Ok(other
+        .map(|(name, _)| format!("the table `{name}` of the store is not as Doorward created it"))
+        .collect())
 }
 
 /// Has PostgreSQL look up functions and operators in its own catalog first, as it does unless a search path says otherwise.
@@ -81,7 +140,7 @@ pub(super) async fn additions(connection: &mut AnyConnection) -> Result<Vec<Stri
         "SQLite" => sqlx::query(SQLITE),
         _ => sqlx::query(POSTGRESQL).bind(names().collect::<Vec<_>>().join(",")),
     };
-    let rows = tokio::time::timeout(ANSWERS, query.fetch_all(connection)).await;
+    let rows = tokio::time::timeout(ANSWERS, query.fetch_all(&mut *connection)).await;
     let mut added = Vec::new();
     for row in &rows.map_err(|_| Error::Late)?? {
         let object = Object {
@@ -95,7 +154,16 @@ pub(super) async fn additions(connection: &mut AnyConnection) -> Result<Vec<Stri
             continue;
         }
         let what = match kind.as_str() {
-            "trigger" | "rule" | "check constraint" | "default of the column" | "child table" => {
+            "lack of a primary key" => {
+                added.push(format!("the table `{table}` of the store has no primary key"));
+                continue;
+            }
+            "trigger"
+            | "rule"
+            | "check constraint"
+            | "foreign key"
+            | "default of the column"
+            | "child table" => {
                 added.push(format!(
                     "the {kind} {name:?} on the table `{table}` of the store is not Doorward's"
                 ));
@@ -107,6 +175,7 @@ pub(super) async fn additions(connection: &mut AnyConnection) -> Result<Vec<Stri
         };
         return Err(Error::Altered(sqlx::Error::Protocol(what)));
     }
+    added.extend(created_otherwise(connection).await?);
     added.sort();
     Ok(added)
 }
@@ -238,8 +307,12 @@ mod tests {
         let path = altered(&folder, &statements).await;
         let store = in_time(Store::open(&path, [1; 4])).await.expect("a store");
         assert_eq!(store.distrusted(), None);
-        let found = in_time(store.verify_all(&[])).await.expect("read").found;
-        assert_eq!(found, ["the trigger \"loops\" on the table `record` of the store is not Doorward's"]);
+        let verified = in_time(store.verify_all(&[])).await.expect("read");
+        assert_eq!(verified.found, [""; 0]);
+        assert_eq!(
+            verified.foreign,
+            ["the trigger \"loops\" on the table `record` of the store is not Doorward's"]
+        );
         store.close().await;
     }
 }

@@ -171,17 +171,20 @@ impl Store {
         let mut rows = vec![self.put_row(turn, &SESSIONS, &fields).await?];
         let expired = session.made.checked_sub(KEPT_AFTER_EXPIRY).unwrap_or(Timestamp::MIN);
         // Their entry says that they are gone: by a clock that was ahead they went too early, and would be missed.
-        let expired = sqlx::query("SELECT token FROM sessions WHERE ends <= $1 ORDER BY ends LIMIT $2")
-            .bind(expired.as_millisecond())
-            .bind(EXPIRED_AT_ONCE)
-            .fetch_all(&mut **turn)
-            .await?;
+        let expired = sqlx::query(
+            "SELECT token FROM sessions WHERE ends <= $1 AND LENGTH(token) = 64 ORDER BY ends LIMIT $2",
+        )
+        .bind(expired.as_millisecond())
+        .bind(EXPIRED_AT_ONCE)
+        .fetch_all(&mut **turn)
+        .await?;
         let expired = expired.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         rows.extend(self.delete_sessions(turn, expired).await?);
-        let all = "SELECT token FROM sessions WHERE person = $1 AND ends > $2 ORDER BY used DESC, token";
+        let all = "SELECT token FROM sessions WHERE person = $1 AND ends > $2 AND LENGTH(token) = 64 ORDER BY used DESC, token LIMIT $3";
         let all = sqlx::query(all)
             .bind(session.person.as_str())
             .bind(session.made.as_millisecond())
+            .bind(AT_ONCE as i64 + EXPIRED_AT_ONCE)
             .fetch_all(&mut **turn)
             .await?;
         let tokens = all.iter().skip(AT_ONCE).map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
@@ -348,10 +351,12 @@ impl Store {
 
     /// A person's sessions, those too that have expired and whose rows are still there.
     async fn tokens_of(&self, turn: &mut Turn, person: &Person) -> Result<Vec<Token>, Error> {
-        let rows = sqlx::query("SELECT token, made, ends FROM sessions WHERE person = $1 ORDER BY token")
-            .bind(person.as_str())
-            .fetch_all(&mut **turn)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT token, made, ends FROM sessions WHERE person = $1 AND LENGTH(token) = 64 ORDER BY token",
+        )
+        .bind(person.as_str())
+        .fetch_all(&mut **turn)
+        .await?;
         let token = |row: &AnyRow| {
             Ok(Token {
                 digest: row.try_get(0)?,
@@ -374,9 +379,10 @@ impl Store {
         Ok(gone)
     }
 
-    /// Whoever has a session.
+    /// Whoever has a session, at most ten thousand of them.
     pub async fn signed_in(&self) -> Result<Vec<Person>, Error> {
-        let rows = sqlx::query("SELECT DISTINCT person FROM sessions").fetch_all(&self.pool).await?;
+        let all = "SELECT DISTINCT person FROM sessions WHERE LENGTH(person) <= 1000 LIMIT 10000";
+        let rows = sqlx::query(all).fetch_all(&self.pool).await?;
         let names = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }

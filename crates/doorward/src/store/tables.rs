@@ -33,6 +33,10 @@ pub(super) struct Sealed {
 
 const HOUR: i64 = 3_600_000;
 
+/// More characters than any of our columns has. A longer text is not read whole, and so is under no MAC; a row whose first
+/// column is longer is not read at all.
+pub(super) const LONGEST: usize = 4000;
+
 pub(super) const RULES: Sealed = Sealed {
     table: Table::Rules,
     name: "rules",
@@ -42,7 +46,7 @@ pub(super) const RULES: Sealed = Sealed {
     key: 2,
     lasting: 3,
     until: None,
-    told: |row| format!("the rule {:?} in the store", column(row, 0)),
+    told: |row| format!("the rule {:?} in the store", shown(column(row, 0))),
     forged: "was noted by somebody without the key",
 };
 
@@ -56,7 +60,7 @@ pub(super) const SESSIONS: Sealed = Sealed {
     // one than there was has no MAC.
     lasting: 7,
     until: Some((4, 0)),
-    told: |row| format!("a session of {:?} in the store", column(row, 1)),
+    told: |row| format!("a session of {:?} in the store", shown(column(row, 1))),
     forged: "was altered by somebody without the key",
 };
 
@@ -68,7 +72,7 @@ pub(super) const KNOWN: Sealed = Sealed {
     key: 1,
     lasting: 4,
     until: Some((3, REMEMBERED.as_hours() * HOUR)),
-    told: |row| format!("that {:?} signed in before", column(row, 1)),
+    told: |row| format!("that {:?} signed in before", shown(column(row, 1))),
     forged: "was put into the store by somebody without the key",
 };
 
@@ -80,7 +84,7 @@ pub(super) const PASSWORDS: Sealed = Sealed {
     key: 1,
     lasting: 3,
     until: None,
-    told: |row| format!("the password entry of {:?}", column(row, 0)),
+    told: |row| format!("the password entry of {:?}", shown(column(row, 0))),
     forged: "was altered by somebody without the key",
 };
 
@@ -92,7 +96,7 @@ pub(super) const DOORS: Sealed = Sealed {
     key: 1,
     lasting: 2,
     until: None,
-    told: |row| format!("the firewall entry {:?}", column(row, 0)),
+    told: |row| format!("the firewall entry {:?}", shown(column(row, 0))),
     forged: "was noted by somebody without the key",
 };
 
@@ -110,6 +114,15 @@ pub(super) fn of(table: Table) -> &'static Sealed {
 
 fn column(row: &[String], index: usize) -> &str {
     row.get(index).map(String::as_str).unwrap_or_default()
+}
+
+/// The beginning of what somebody may have written, for a message.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(100).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// A row as it is kept: its columns as texts, and its MAC.
@@ -145,11 +158,24 @@ impl Kept {
 impl Sealed {
     /// A statement that reads rows together with the number of the last entry, in one moment on either engine.
     pub fn statement(&self, condition: &str, order: &str) -> String {
-        let columns: Vec<String> = self.columns.iter().map(|column| format!("t.{column}")).collect();
-        let (name, columns) = (self.name, columns.join(", "));
+        let text = |column: &str| format!("SUBSTR(t.{column}, 1, {})", LONGEST + 1);
+        let read = |column: &&str| if self.is_number(column) { format!("t.{column}") } else { text(column) };
+        let columns: Vec<String> = self.columns.iter().map(read).collect();
+        let (name, columns, seal, first) = (self.name, columns.join(", "), text("seal"), self.first());
         format!(
-            "SELECT h.seq, {columns}, t.seal FROM head h LEFT JOIN {name} t ON {condition} WHERE h.id = 1 ORDER BY {order}"
+            "SELECT h.seq, {columns}, {seal} FROM head h LEFT JOIN {name} t ON {condition} AND LENGTH(t.{first}) <= {LONGEST} \
+             WHERE h.id = 1 ORDER BY {order}"
         )
+    }
+
+    /// The first column, by which rows are found.
+    pub fn first(&self) -> &'static str {
+        self.columns.first().copied().unwrap_or_default()
+    }
+
+    /// The first column of the row of a key.
+    pub fn first_of<'a>(&self, key: &'a str) -> &'a str {
+        key.split_once(' ').filter(|_| self.key > 1).map_or(key, |(first, _)| first)
     }
 
     /// What tells a row from the others.

@@ -23,6 +23,8 @@ pub(super) enum Unusable {
     Foreign,
     #[error("it is not a regular file")]
     Irregular,
+    #[error("`{}` is not a regular file", .0.display())]
+    IrregularSide(PathBuf),
     #[error("it is not writable: the file, its folder or the whole disk is read-only")]
     ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What was committed last is only in the file next to it.
@@ -34,6 +36,14 @@ pub(super) enum Unusable {
 }
 
 impl Unusable {
+    /// Whether something else is where the store was.
+    pub fn is_replaced(&self) -> bool {
+        matches!(
+            self,
+            Self::Folder | Self::Foreign | Self::Irregular | Self::IrregularSide(_) | Self::LogLeft(_)
+        )
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -72,6 +82,10 @@ fn start_of(path: &Path) -> Result<Vec<u8>, Unusable> {
     match bounded_file::open(path) {
         Ok(file) => begins(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        // Links that lead to each other.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            Err(Unusable::Irregular)
+        }
         Err(error) => Err(Unusable::ReadOnly(error.into())),
     }
 }
@@ -89,6 +103,11 @@ fn begins(file: &File) -> Result<Vec<u8>, Unusable> {
 /// A file that is there is a database, or as empty as a new one. A new one is created, unless there was one before.
 pub(super) fn usable(path: &Path, head: &Path, lost: WhenLost) -> Result<(), Unusable> {
     placed(path)?;
+    // SQLite would wait for the writer of a pipe.
+    let mut sides = ["-wal", "-shm", "-journal"].into_iter().map(|ending| state_file::beside(path, ending));
+    if let Some(side) = sides.find(|side| std::fs::metadata(side).is_ok_and(|side| !side.is_file())) {
+        return Err(Unusable::IrregularSide(side));
+    }
     if start_of(path)?.is_empty() {
         // An empty file has no hot journal but that of its first transaction.
         let exists = path.exists();

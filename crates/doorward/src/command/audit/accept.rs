@@ -57,6 +57,13 @@ impl Accept {
             .collect::<Vec<_>>();
         words.extend(new);
         if words.is_empty() {
+            if let Some((first, others)) = found.foreign.split_first() {
+                let failure = Failure::new(Code::No, first);
+                let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
+                return Err(failure.hint(
+                    "this cannot be accepted: remove it from the database, and find out who added it",
+                ));
+            }
             let nothing = "Nothing was altered, so there is nothing to accept.\n";
             let none = Accepted { found: words, ended: 0, goes_on: 0 };
             print(&if self.json { json(&none)? } else { nothing.to_owned() })?;

@@ -154,14 +154,15 @@ impl Verify {
             return Report {
                 authentic: true,
                 grants: Some(verified.grants),
-                found: verified.found.iter().map(ToString::to_string).collect(),
+                found: verified.faults(),
                 not_contained: verified.not_contained.iter().map(ToString::to_string).collect(),
                 ..Report::of(verified.head, &verified.sealed)
             }
             .print();
         }
         note_sealed(&verified.sealed);
-        let Some((first, others)) = verified.found.split_first() else {
+        let faults = verified.faults();
+        let Some((first, others)) = faults.split_first() else {
             if let Some((first, others)) = verified.not_contained.split_first() {
                 let failure = Failure::new(Code::No, first);
                 let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
@@ -180,8 +181,13 @@ impl Verify {
         for other in others.iter().chain(&verified.not_contained) {
             failure = failure.details([format!("also: {other}")]);
         }
+        let remove = "remove from the database what is not Doorward's (`DROP TRIGGER …`, `DELETE FROM …`), and find out who added it";
+        if verified.found.is_empty() {
+            return Err(failure.hint(remove));
+        }
         let accept = format!("`doorward audit accept --head {}`", verified.head);
         let first_step = match verified.found.iter().all(|found| is_of_head_file(found)) {
+            _ if !verified.foreign.is_empty() => remove,
             true => "put back a current copy of that file, and find out who removed or replaced it",
             false => "find out who writes to the store",
         };

@@ -223,3 +223,93 @@ async fn a_store_that_was_deleted_is_not_taken_for_a_new_one_until_an_operator_a
     assert_eq!(third.distrusted(), None);
     assert!(third.verify().await.expect("read").is_ok());
 }
+
+#[tokio::test]
+async fn a_checkpoint_that_is_empty_or_garbled_has_the_whole_audit_log_read() {
+    for text in ["", "\0\0\0\0", "something else"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        store.commit(&[], vec![event(); 5]).await.expect("recorded");
+        store.close().await;
+        std::fs::write(checkpoint(folder.path()), text).expect("a file");
+        let store = opened(folder.path()).await;
+        assert_eq!((store.distrusted(), store.lines_read()), (None, 5), "{text:?}");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn rows_without_a_key_or_with_the_key_of_another_are_found_and_cannot_be_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    store.commit(&[], vec![event(); 5]).await.expect("recorded");
+    store.remember_group("sg-1", "clients", Timestamp::UNIX_EPOCH).await.expect("noted");
+    let mut somebody = store.pool.acquire().await.expect("a connection");
+    for table in ["grants", "sessions", "known", "passwords", "doors", "rules", "record"] {
+        let mut run = async |statements: String| {
+            for statement in statements.split("; ") {
+                let query = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).persistent(false);
+                query.execute(&mut *somebody).await.expect(statement);
+            }
+        };
+        let put_back = format!("DROP TABLE {table}; ALTER TABLE aside RENAME TO {table}");
+        let columns = format!("SELECT COUNT(*) FROM pragma_table_info('{table}')");
+        let columns: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(columns)).fetch_one(&store.pool).await.expect("a number");
+        let rebuild =
+            format!("ALTER TABLE {table} RENAME TO aside; CREATE TABLE {table} AS SELECT * FROM aside");
+        run(rebuild.clone()).await;
+        let nulls = vec!["NULL"; columns as usize].join(", ");
+        run(format!("INSERT INTO {table} VALUES ({nulls})")).await;
+        let verified = store.verify_all(&[]).await.expect("read");
+        assert!(
+            verified
+                .foreign
+                .contains(&format!("the table `{table}` of the store is not as Doorward created it"))
+        );
+        let faults = verified.faults();
+        assert!(faults.iter().any(|fault| fault.contains("row")), "{table}: {faults:?}");
+        run(put_back.clone()).await;
+        assert_eq!(store.verify_all(&[]).await.expect("read").faults(), [""; 0], "{table}");
+        // Whatever is there twice.
+        run(rebuild).await;
+        run(format!("INSERT INTO {table} SELECT * FROM {table}")).await;
+        let more = ["record", "doors"].contains(&table);
+        let faults = store.verify_all(&[]).await.expect("read").faults();
+        assert_eq!(faults.len() > 1, more, "{table}: {faults:?}");
+        run(put_back).await;
+    }
+    assert_eq!(store.verify_all(&[]).await.expect("read").faults(), [""; 0]);
+}
+
+#[tokio::test]
+async fn any_number_of_rows_and_any_length_of_text_from_somebody_else_is_reported_in_few_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    store.commit(&[], vec![event()]).await.expect("recorded");
+    for statement in [
+        "INSERT INTO sessions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+         SELECT printf('%064d', i), 'jon' || i, 'browser', 0, 4102444800000, '', '', 0, '', 'x' FROM n",
+        "INSERT INTO sessions SELECT printf('%064d', 0), hex(zeroblob(5000000)), 'browser', 0, 4102444800000, '', '', 0, '', hex(zeroblob(9000))",
+        "INSERT INTO known VALUES (hex(zeroblob(5000000)), 'jon', 'network', 0, 'x')",
+        "INSERT INTO grants SELECT 'g-' || printf('%012d', made), hex(zeroblob(200000)), '', 'open', 0, 0, 'x', hex(zeroblob(200000)) \
+         FROM (SELECT 1 AS made UNION SELECT 2)",
+        "INSERT INTO grants VALUES (hex(zeroblob(5000000)), 'jon', 'wiki', 'open', 0, 0, '', '')",
+    ] {
+        sqlx::query(statement).execute(&store.pool).await.expect("rows");
+    }
+    let verified = store.verify_all(&[]).await.expect("read");
+    let faults = verified.faults();
+    assert!(faults.len() < 120 && faults.iter().all(|fault| fault.len() < 1000), "{}", faults.len());
+    let more = "4901 rows more of the table `sessions` are not Doorward's";
+    assert!(faults.iter().any(|fault| fault == more), "{faults:?}");
+    // Their table is put right, a few rows in each turn at writing.
+    let now = Timestamp::now();
+    while !store.mend(doorward_core::audit::Table::Sessions, now).await.expect("mended").is_empty() {}
+    let left: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sessions").fetch_one(&store.pool).await.expect("a number");
+    assert_eq!(left, 0);
+    assert!(store.alarms().len() <= 20, "{:?}", store.alarms());
+    let unsettled = store.unsettled().await.expect("read");
+    assert_eq!((unsettled.grants.len(), unsettled.mistrusted.len()), (0, 2));
+}

@@ -139,6 +139,40 @@ async fn a_store_that_was_overwritten_is_distrusted_by_a_server_and_stays_as_it_
     assert!(Store::open(&shown, [1; 4]).await.is_err());
 }
 
+#[tokio::test]
+async fn what_is_no_file_in_the_place_of_a_store_keeps_no_server_from_revoking() {
+    for what in ["folder", "pipe", "link to itself", "journal that is a pipe", "index that is a folder"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        store(&folder, 3).await.close().await;
+        let path = folder.path().join("doorward.db");
+        let side = |ending: &str| folder.path().join(format!("doorward.db{ending}"));
+        let pipe = |path: &std::path::Path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo");
+            assert!(made.success());
+        };
+        if !what.contains("that is") {
+            std::fs::remove_file(&path).expect("a file");
+        }
+        match what {
+            "folder" => std::fs::create_dir(&path).expect("a folder"),
+            "pipe" => pipe(&path),
+            "link to itself" => std::os::unix::fs::symlink(&path, &path).expect("a link"),
+            "journal that is a pipe" => pipe(&side("-journal")),
+            _ => std::fs::create_dir(side("-shm")).expect("a folder"),
+        }
+        let shown = path.display().to_string();
+        let opening = Store::open(&shown, [1; 4]);
+        let again = tokio::time::timeout(std::time::Duration::from_secs(20), opening).await;
+        let again = again.expect("it does not wait").expect("a stand-in");
+        let why = again.distrusted().expect("distrusted");
+        assert!(why.contains("is not a database any more: "), "{what}: {why}");
+        assert!(again.unsettled().await.expect("read").grants.is_empty());
+        again.close().await;
+        let files = AuditFiles::beside(&shown);
+        assert!(Store::open_for(&shown, &files, [1; 4], WhenLost::Refuse).await.is_err(), "{what}");
+    }
+}
+
 async fn run(store: &Store, statement: &'static str) {
     sqlx::query(statement).execute(&store.pool).await.expect("a statement");
 }
@@ -163,7 +197,7 @@ async fn a_store_that_swallows_or_alters_entries_is_noticed_with_the_first_and_o
         // Who looks on the machine hears of it, although the audit log is whole.
         let path = folder.path().join("doorward.db").display().to_string();
         let again = Store::open(&path, [1; 4]).await.expect("a store");
-        let found = again.verify_all(&[]).await.expect("read").found;
+        let found = again.verify_all(&[]).await.expect("read").foreign;
         assert!(found[0].starts_with("the trigger \"swallows\" on the table"), "{found:?}");
         again.close().await;
         // It is told in the audit log as soon as that keeps anything.
