@@ -20,6 +20,7 @@ pub mod logging;
 pub mod overdue;
 pub mod people;
 pub mod policy_file;
+mod program_pages;
 pub mod reconciler;
 pub mod requests;
 pub mod running;

@@ -770,6 +770,22 @@ fn limits_count_what_is_open_and_what_waits() {
 }
 
 #[test]
+fn one_person_fills_no_firewall_although_the_policy_sets_no_limits() {
+    let mut day = Day::new();
+    let from = |last: u8| Request {
+        from: [203, 0, 113, last].into(),
+        lasts: hours(1),
+        ..request("jon", "orders-db")
+    };
+    for last in 1..=10 {
+        granted(day.ask(from(last)));
+    }
+    let most = "10 grants of yours to `orders-db` are open or requested, the most that the policy allows";
+    assert_eq!(day.refused(from(11)), most);
+    granted(day.ask(Request { from: [203, 0, 113, 12].into(), ..request("richard", "orders-db") }));
+}
+
+#[test]
 fn a_grant_moves_with_its_end_and_its_approval() {
     let mut day = Day::new();
     let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });

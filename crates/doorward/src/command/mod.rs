@@ -488,6 +488,16 @@ mod tests {
         command.get_subcommands().for_each(|below| texts(below, &path, found));
     }
 
+    #[test]
+    fn a_transport_that_this_version_does_not_support_is_refused_with_those_that_it_does() {
+        assert!(super::transport("ssm").is_ok());
+        let refused = super::transport("wireguard").expect_err("not yet");
+        assert_eq!(
+            refused,
+            "`wireguard` is not a transport that this version supports; the transports are `direct`, `ssm`, `ssh`"
+        );
+    }
+
     /// A terminal breaks the lines: what is broken already is broken twice. Lists and examples begin with a space.
     #[test]
     fn a_sentence_of_a_help_text_is_one_line() {

@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::cloud::{Cloud, groups};
 use crate::logging::{self, Form, Log};
+use crate::program_pages;
 use crate::requests::Requests;
 use crate::running::Running;
 use crate::web::{self, Web};
@@ -100,6 +101,10 @@ pub async fn serve(
         tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
     }
     ready(listener.url());
+    tokio::spawn(async {
+        tokio::time::sleep(STARTED).await;
+        program_pages::give_back();
+    });
     let served = match Web::new(Arc::clone(&requests)) {
         Ok(web) => {
             let reloading = tokio::spawn(reload_at_hangup(hangups, requests, Arc::clone(&web)));
@@ -136,6 +141,9 @@ async fn record_the_start(requests: Arc<Requests>, now: Timestamp) {
 
 /// How long the start is held up by its entry in the audit log.
 const RECORDS: Duration = Duration::from_secs(1);
+
+/// When a server has started and done its first pass, or most of it.
+const STARTED: Duration = Duration::from_secs(3);
 
 /// Without a reconciler no grant would ever end, so that the server does not go on.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// How long an orderly stop may take; then the process ends all the same. Supervisors that are in a hurry wait for ten
 /// seconds (Docker), and nobody should wait for five.
-pub(super) const ENDS: Duration = Duration::from_millis(4500);
+pub(super) const ENDS: Duration = Duration::from_secs(4);
 /// How much of that is left for the last steps, whatever the ones before took.
 pub(super) const LAST_STEPS: Duration = Duration::from_millis(400);
 /// The exit code of a process that Ctrl-C ended.

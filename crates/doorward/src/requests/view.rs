@@ -27,7 +27,7 @@ pub struct Offer {
     pub address: String,
     /// What a grant admits.
     pub ports: Vec<Flow>,
-    /// The ways that the policy permits.
+    /// The ways that the policy permits and this version can open.
     pub transports: Vec<Transport>,
     /// Seconds that a grant usually lasts.
     pub usually: i64,
@@ -256,7 +256,7 @@ impl Views<'_> {
                     about: target.about.clone(),
                     address: target.address.to_string(),
                     ports: target.ports.iter().copied().collect(),
-                    transports: target.transports.iter().copied().collect(),
+                    transports: target.transports.iter().copied().filter(|one| one.is_carried()).collect(),
                     usually: target.lasts.usually.as_secs(),
                     at_most: target.lasts.at_most.as_secs(),
                     approval_above: target.approval.as_ref().map(|approval| approval.above.as_secs()),

@@ -21,6 +21,7 @@ use super::session::Signed;
 use super::{Web, router};
 use crate::app::App;
 use crate::clock::{Clock, random};
+use crate::overdue::Overdue;
 use crate::policy_file::PolicyFile;
 use crate::requests::{Caller, GrantView, Offer, Requests, State};
 use crate::status::{Nudge, Nudged, Status, SyncState};
@@ -140,6 +141,8 @@ pub struct House {
     requests: Arc<Requests>,
     web: Arc<Web>,
     reconciler: tokio::task::JoinHandle<()>,
+    /// What its passes find overdue.
+    late: Arc<Mutex<Vec<Overdue>>>,
 }
 
 /// What was answered.
@@ -209,10 +212,18 @@ impl House {
         };
         let (nudge, nudged) = Nudge::pair();
         let requests = Arc::new(Requests::new(App::new(store, Arc::new(policy), clock, nudge)));
-        let reconciler = tokio::spawn(play(Arc::clone(&requests), nudged));
+        let late = Arc::default();
+        let reconciler = tokio::spawn(play(Arc::clone(&requests), nudged, Arc::clone(&late)));
         let web = Web::new(Arc::clone(&requests)).expect("random bytes");
         let router = router(Arc::clone(&web));
-        Self { folder, router, now, uptime, requests, web, reconciler }
+        Self { folder, router, now, uptime, requests, web, reconciler, late }
+    }
+
+    /// What every pass from now on finds overdue.
+    pub async fn overdue(&self, overdue: Vec<Overdue>) {
+        *self.late.lock().expect("what is overdue") = overdue;
+        let (waited, _) = self.requests.app().nudge().settled(None, Duration::from_secs(60)).await;
+        assert!(waited, "no pass");
     }
 
     /// What time it is.
@@ -403,13 +414,16 @@ fn write_people(folder: &Path, people: &[(&str, &str)]) {
 }
 
 /// Says of every firewall that it is as wanted.
-async fn play(requests: Arc<Requests>, nudged: Nudged) {
+async fn play(requests: Arc<Requests>, nudged: Nudged, late: Arc<Mutex<Vec<Overdue>>>) {
     loop {
         let covers = nudged.count();
         let (loaded, now) = (requests.app().loaded(), requests.app().clock().now());
         let firewalls = loaded.policy.firewalls.keys();
         let firewalls = firewalls.map(|name| (name.clone(), (covers, SyncState::InSync))).collect();
-        nudged.change(|status| *status = Status { covers, at: Some(now), firewalls, ..Status::default() });
+        let overdue = late.lock().expect("what is overdue").clone();
+        nudged.change(|status| {
+            *status = Status { covers, at: Some(now), firewalls, overdue, ..Status::default() };
+        });
         nudged.wait(Duration::from_millis(50)).await;
     }
 }

@@ -11,6 +11,7 @@ mod prefix;
 mod proxies;
 mod reach;
 mod seen;
+mod shown;
 mod signing_in;
 mod unreadable;
 
