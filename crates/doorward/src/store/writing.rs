@@ -120,3 +120,43 @@ impl Drop for Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use doorward_core::audit::{Event, What, Who};
+    use jiff::Timestamp;
+
+    use super::super::Store;
+
+    #[tokio::test]
+    async fn who_ends_grants_writes_although_requests_hold_and_wait_for_every_connection() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        let event = || Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, What::RecordRead);
+        let mut held = Vec::new();
+        while let Ok(connection) = tokio::time::timeout(Duration::from_secs(1), store.pool.acquire()).await {
+            held.push(connection.expect("a connection"));
+        }
+        assert!(!held.is_empty());
+        let waiting: Vec<_> = (0..20)
+            .map(|_| {
+                let (store, event) = (store.clone(), event());
+                tokio::spawn(async move { store.commit(&[], vec![event]).await })
+            })
+            .collect();
+        let reserved = store.reserved();
+        let done = async {
+            reserved.commit(&[], vec![event()]).await.expect("recorded");
+            reserved.unsettled().await.expect("read")
+        };
+        tokio::time::timeout(Duration::from_secs(5), done).await.expect("it waits for no request");
+        drop(held);
+        for one in waiting {
+            one.await.expect("a task").expect("recorded");
+        }
+        store.close().await;
+    }
+}
