@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
+use doorward::cloud::Cloud;
+use doorward::policy_file::PolicyFile;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
 use doorward::store::{Binding, Session, SessionKind, Store};
@@ -76,6 +78,11 @@ fn write(folder: &Path, name: &str, text: &str) {
 impl House {
     /// With a grant of jon that is open.
     async fn new() -> Self {
+        Self::at(now).await
+    }
+
+    /// Likewise at another time.
+    async fn at(now: fn() -> Timestamp) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), "people.htpasswd", &format!("jon:{HASH}\n"));
         write(folder.path(), "people.groups", "dbs: jon\n");
@@ -213,6 +220,48 @@ async fn a_trigger_or_a_view_that_somebody_added_never_runs() {
     assert_eq!(verified.found, [""; 0]);
     assert_eq!(verified.foreign.len(), 3, "{:?}", verified.foreign);
     assert_eq!(store.distrusted(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_was_altered_is_closed_although_the_store_does_not_take_its_end() {
+    let mut house = House::new().await;
+    house.reconciler.pass().await;
+    house.edit("UPDATE grants SET body = '{}'").await;
+    let store = format!("sqlite://{}", house.folder.path().join("doorward.db").display());
+    let mut locks = AnyConnection::connect(&store).await.expect("a connection");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut locks).await.expect("locked");
+    for _ in 0..2 {
+        let pass = tokio::time::timeout(Duration::from_secs(5), house.reconciler.pass());
+        pass.await.expect("it does not wait for the store");
+        assert_eq!(house.rules(FIRST), 0);
+        let alarms = house.requests.app().nudge().status().alarms.clone();
+        assert!(alarms.len() == 1 && alarms[0].contains("cannot be read"), "{alarms:?}");
+    }
+    sqlx::query("ROLLBACK").execute(&mut locks).await.expect("free");
+    for _ in 0..100 {
+        house.reconciler.pass().await;
+        if house.ended().await.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(house.rules(FIRST), 0);
+    let found = house.requests.app().store().verify_all(&[]).await.expect("read").found;
+    assert!(found.iter().all(|found| found.contains("accepted yet")), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_open_its_store_revokes_what_has_expired_all_the_same() {
+    let past = || Timestamp::from_millisecond(1_700_000_000_000).expect("an instant");
+    let house = House::at(past).await;
+    let policy = POLICY.replace("\"doorward.db\"", "\"nowhere/doorward.db\"\nlisten = \"127.0.0.1:0\"");
+    write(house.folder.path(), "doorward.toml", &policy);
+    let file = PolicyFile::open(&house.folder.path().join("doorward.toml")).expect("a policy");
+    let cloud = Cloud::Simulated(house.account.clone());
+    let serving = doorward::command::serve(Arc::new(file), cloud, |_| panic!("there is no store"));
+    let failed = tokio::time::timeout(Duration::from_secs(60), serving).await.expect("it does not wait");
+    assert!(failed.is_err());
+    assert_eq!(house.rules(FIRST), 0);
 }
 
 /// Waits until the server tells of an alarm, or of none.

@@ -65,6 +65,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use failure::{Code, Failure};
 use named::Named;
 use printer::{json, note, print};
+pub use serve::serve;
 
 use crate::client;
 use crate::logging::{self, Log};

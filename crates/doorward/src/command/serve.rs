@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use doorward_core::audit::{Event, What, Who};
+use doorward_core::plan;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -16,6 +17,7 @@ use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::cloud::{Cloud, groups};
 use crate::logging::{self, Form, Log};
+use crate::policy_file::Loaded;
 use crate::program_pages;
 use crate::requests::Requests;
 use crate::running::Running;
@@ -78,7 +80,17 @@ pub async fn serve(
     let budget = Budget::of_this_process(places)
         .map_err(|error| Failure::of(Code::Unavailable, &error).hint(error.hint()))?;
     tracing::info!("{budget}");
-    let running = Running::serving(budget, file, cloud, clock.clone()).await?;
+    let sweeping = tokio::spawn(sweep_meanwhile(Arc::clone(&policy), cloud.clone()));
+    let running = Running::serving(budget, file, cloud.clone(), clock.clone()).await;
+    sweeping.abort();
+    let running = match running {
+        Ok(running) => running,
+        // Whatever is wrong with the store, rules say themselves when they expire.
+        Err(error) => {
+            let _ = tokio::time::timeout(SWEEPS, sweep_expired(&policy, &cloud)).await;
+            return Err(error.into());
+        }
+    };
     let stop = super::stopping::begin().map_err(Failure::with(Code::Internal))?;
     let (stopped, mut stopped_at) = tokio::sync::watch::channel(None);
     let (broke, broken) = (running.broke(), AtomicBool::new(false));
@@ -123,6 +135,38 @@ pub async fn serve(
     }
     served
 }
+
+/// Revokes expired security group rules again and again while the store takes long to open.
+async fn sweep_meanwhile(policy: Arc<Loaded>, cloud: Cloud) {
+    loop {
+        tokio::time::sleep(SWEEPS).await;
+        tracing::error!("the store takes long to open, revoking meanwhile what has expired");
+        sweep_expired(&policy, &cloud).await;
+    }
+}
+
+/// Revokes the security group rules whose descriptions say that they have expired, without the store.
+async fn sweep_expired(policy: &Loaded, cloud: &Cloud) {
+    let asked = groups(policy.policy.firewalls.values());
+    if asked.is_empty() {
+        return;
+    }
+    let seen = cloud.observe(&asked).await;
+    let swept = plan::sweep(&seen, Timestamp::now()).for_account(seen.digest());
+    for step in swept.unwrap_or_default() {
+        let at = seen.groups.get(step.group()).map(|group| group.account_region.clone()).unwrap_or_default();
+        match cloud.perform(&at, &step).await {
+            Ok(_) => tracing::info!(group = %step.group(), "revoked expired rules without the store"),
+            Err(error) => tracing::error!(group = %step.group(), %error, "could not revoke expired rules"),
+        }
+    }
+    for gap in &seen.gaps {
+        tracing::error!("{gap}");
+    }
+}
+
+/// How long a start waits for the store before it revokes what has expired without it, and how long that may take.
+const SWEEPS: Duration = Duration::from_secs(15);
 
 /// Records that the server starts. Rules must be removed when they expire, and persons answered who close, even if nothing
 /// can be written or that takes for ever; requests report why they fail.

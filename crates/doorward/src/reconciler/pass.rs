@@ -104,7 +104,7 @@ impl Reconciler {
         self.report(outcomes, covers, now, events).await;
 
         let mistakes = self.memory.mistakes.clone();
-        let alarms = self.requests.app().reserved().alarms();
+        let alarms = self.requests.alarms();
         self.nudged.change(|status| {
             status.alarms = alarms;
             status.covers = covers;

@@ -2,20 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::decision::still_allowed;
 use doorward_core::grant::{Ending, Grant, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change, KeptEnd, Mistrusted, Seen};
+use crate::store::{self, Change, KeptEnd, Mistrusted, Seen, Store};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
 const AT_ONCE: usize = 500;
+/// How many rows are reported one by one that have not ended in the store yet.
+const ROWS_SHOWN: usize = 20;
+
+/// How long a pass waits until rows that are not believed have ended in the store. They admit nobody meanwhile.
+const ENDS_ROWS: Duration = Duration::from_millis(300);
+
+/// Rows that are not believed, and the task that ends them in the store, however long that takes.
+#[derive(Debug)]
+pub(super) struct EndingRows {
+    rows: Vec<Mistrusted>,
+    task: JoinHandle<Result<(), store::Error>>,
+}
 
 impl Requests {
     /// Ends what the time or the policy ends, and returns what is open then; called by the reconciler.
@@ -92,6 +106,8 @@ impl Requests {
             }
         }
         let unsettled = read?;
+        let why = unsettled.mistrusted.iter().map(|one| (one.id.clone(), one.why.clone())).collect();
+        *self.mistrusted.lock().unwrap_or_else(PoisonError::into_inner) = why;
         // If the audit log itself was altered, the correct state is unknown: nothing is overwritten.
         if !unsettled.mistrusted.is_empty() && store.distrusted().is_none() {
             let fresh = self.not_given_up(&unsettled.mistrusted);
@@ -101,18 +117,50 @@ impl Requests {
             for one in &fresh {
                 tracing::error!(grant = %one.id, why = %one.why, "grant in the store differs from the audit log, ending it");
             }
-            let first = fresh.get(..AT_ONCE).unwrap_or(&fresh);
-            match store.end_mistrusted(first, now, true).await {
-                Ok(()) => {
-                    self.give_up(first);
+            let first = fresh.get(..AT_ONCE).unwrap_or(&fresh).to_vec();
+            match self.end_rows(store.clone(), first, now).await {
+                Some(Ok(ended)) => {
+                    self.give_up(&ended);
                     return Ok(store.unfinished().await?);
                 }
-                Err(error) => {
-                    tracing::error!(%error, "could not end altered grants in the store")
-                }
+                Some(Err(error)) => tracing::error!(%error, "could not end altered grants in the store"),
+                None => tracing::error!(
+                    "the store takes long to end altered grants, which admit nobody meanwhile"
+                ),
             }
         }
         Ok(unsettled.grants)
+    }
+
+    /// Ends rows in the store, after those for which it took long; none while it takes long. Those that were ended.
+    async fn end_rows(
+        &self,
+        store: Store,
+        rows: Vec<Mistrusted>,
+        now: Timestamp,
+    ) -> Option<Result<Vec<Mistrusted>, store::Error>> {
+        let mut ending = self.ending.lock().await;
+        let EndingRows { task, .. } = ending.get_or_insert_with(|| {
+            let ended = rows.clone();
+            EndingRows {
+                rows,
+                task: tokio::spawn(async move { store.end_mistrusted(&ended, now, true).await }),
+            }
+        });
+        let done = tokio::time::timeout(ENDS_ROWS, task).await.ok()?;
+        let rows = ending.take()?.rows;
+        Some(done.unwrap_or(Err(store::Error::Late)).map(|()| rows))
+    }
+
+    /// What operators have to hear of the store: what is recorded of it, and rows that are not believed and have not ended in
+    /// it yet.
+    pub fn alarms(&self) -> Vec<String> {
+        let mut alarms = self.app.reserved().alarms();
+        let mistrusted = self.mistrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = mistrusted.iter().map(|(id, why)| format!("the grant {id:?} in the store: {why}"));
+        let rows: Vec<String> = rows.filter(|row| !alarms.contains(row)).take(ROWS_SHOWN).collect();
+        alarms.extend(rows);
+        alarms
     }
 
     /// Rows that are not believed, without those that were ended before and that the store did not take: once is recorded,
@@ -148,7 +196,8 @@ impl Requests {
                 let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
                 Some(Ending::NoLongerAllowed { why })
             };
-            match forbidden().or_else(|| replaced.ends(grant)).filter(|_| !grant.ended()) {
+            let altered = || self.altered(grant);
+            match forbidden().or_else(|| replaced.ends(grant)).or_else(altered).filter(|_| !grant.ended()) {
                 Some(how) => {
                     self.closes.decide_soon(ended_by_the_policy(grant, how.clone(), now));
                     grant.end(how, now)
@@ -157,6 +206,13 @@ impl Requests {
             }
         };
         known.iter().map(ended).collect()
+    }
+
+    /// How a grant ended whose row was not believed when it was last read.
+    fn altered(&self, grant: &Grant) -> Option<Ending> {
+        let mistrusted = self.mistrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = mistrusted.get(grant.id().as_str())?.clone();
+        Some(Ending::NoLongerAllowed { why })
     }
 
     pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {

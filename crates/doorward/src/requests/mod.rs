@@ -243,6 +243,10 @@ pub struct Requests {
     sign_ins: SignIns,
     // Rows that are not believed and that were ended already: the store does not take it.
     given_up: Mutex<BTreeSet<(String, String)>>,
+    // Rows that are not believed and that are being ended in the store.
+    ending: tokio::sync::Mutex<Option<ends::EndingRows>>,
+    // By the last reading: names and why.
+    mistrusted: Mutex<BTreeMap<String, String>>,
     endpoints: Endpoints,
     host_keys: HostKeys,
     // Who read the recorded account of the policy.
@@ -266,6 +270,8 @@ impl Requests {
             groups: Turns::default(),
             waits: Waits::default(),
             given_up: Mutex::default(),
+            ending: tokio::sync::Mutex::default(),
+            mistrusted: Mutex::default(),
             endpoints: Endpoints::default(),
             host_keys: HostKeys::default(),
             recorded: FewThreads::new(RECORDED_AT_ONCE),

@@ -1,7 +1,7 @@
 //! Rows of the tables other than the grants: written together with the entry that covers them, and verified by the
 //! audit log when they are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
 use doorward_core::audit::{Earlier, Event, Head, Left, RowLeft, Table, What, Who};
@@ -212,13 +212,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<Measured, Error> {
         let first = table.first();
-        let statement = table.statement(&format!("(t.{first} > $1 OR $2 = 0)"), "2 LIMIT $3");
+        // Each by the index of the key: a page costs what it has, and not what the table has.
+        let order = format!("t.{first} LIMIT $2");
+        let behind = table.statement(&format!("t.{first} > $1"), &order);
+        let from_the_first = table.statement("$1 = ''", &order);
         let (mut all, mut wrong, mut strangers) = (Measured::default(), 0, 0);
         let (mut after, mut key) = (String::new(), None::<String>);
         for page in 0_i64.. {
-            let binds = [Bind::Text(after.clone()), Bind::Number(page), Bind::Number(PAGE)];
+            let binds = [Bind::Text(after.clone()), Bind::Number(PAGE)];
+            let statement = if page == 0 { &from_the_first } else { &behind };
             let (broken, lenient) = (self.trust.broken().is_some(), self.is_lenient(table));
-            let measured = self.measured(None, &statement, &binds, |rows, ledger| {
+            let measured = self.measured(None, statement, &binds, |rows, ledger| {
                 let keys: BTreeSet<String> = rows.iter().map(|row| table.key(&row.fields)).collect();
                 let is_last = (rows.len() as i64) < PAGE;
                 let last = rows.last().map(|row| (row.text(0).to_owned(), table.key(&row.fields)));
@@ -466,7 +470,16 @@ impl Store {
 }
 
 /// At most so many lines, and how many more there are.
-pub(super) fn shortened(mut found: Vec<String>, more: usize, table: &str) -> Vec<String> {
+pub(super) fn shortened(found: Vec<String>, more: usize, table: &str) -> Vec<String> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    found.iter().for_each(|one| *times.entry(one).or_default() += 1);
+    let mut seen = BTreeSet::new();
+    let once = found.iter().filter(|one| seen.insert(one.as_str()));
+    let counted = once.map(|one| match times.get(one.as_str()) {
+        Some(times @ 2..) => format!("{one} ({times} rows)"),
+        _ => one.clone(),
+    });
+    let mut found: Vec<String> = counted.collect();
     let more = more + found.len().saturating_sub(REPORTED);
     found.truncate(REPORTED);
     found.extend((more > 0).then(|| format!("{more} rows more of the table `{table}` are not Doorward's")));

@@ -233,7 +233,7 @@ impl Store {
 }
 
 /// Lines of the audit log. One that is longer than any of ours is not read into memory.
-const LINES_AFTER: &str = "SELECT seq, at, grant_id, CASE WHEN LENGTH(line) < 1000000 THEN line END FROM record \
+const LINES_AFTER: &str = "SELECT seq, at, grant_id, CASE WHEN OCTET_LENGTH(line) < 1000000 THEN line END FROM record \
     WHERE seq > $1 ORDER BY seq LIMIT $2";
 
 /// That the store says that another installation wrote it.

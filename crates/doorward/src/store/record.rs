@@ -125,7 +125,7 @@ pub(super) type Tail = (Result<Head, String>, Option<Kept>, Option<String>);
 pub(super) async fn tail(connection: &mut AnyConnection) -> Result<Tail, Error> {
     let row = sqlx::query(
         "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, \
-         CASE WHEN LENGTH(r.line) < 1000000 THEN r.line END, i.name FROM head h \
+         CASE WHEN OCTET_LENGTH(r.line) < 1000000 THEN r.line END, i.name FROM head h \
          LEFT JOIN installation i ON i.id = 1 LEFT JOIN record r ON r.seq = (SELECT MAX(seq) FROM record) WHERE h.id = 1",
     )
     .fetch_optional(&mut *connection)

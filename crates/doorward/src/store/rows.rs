@@ -121,7 +121,7 @@ macro_rules! rows {
         sqlx::query(concat!(
             // A row that is longer than any of ours is not read into memory.
             "SELECT h.seq, g.id, SUBSTR(g.person, 1, 1000), SUBSTR(g.target, 1, 1000), SUBSTR(g.state, 1, 100), g.changed, \
-             CASE WHEN LENGTH(g.body) < 100000 THEN g.body END FROM head h LEFT JOIN grants g ON (",
+             CASE WHEN OCTET_LENGTH(g.body) < 100000 THEN g.body END FROM head h LEFT JOIN grants g ON (",
             $condition,
             ") AND LENGTH(g.id) <= 100 WHERE h.id = 1 ",
             $order

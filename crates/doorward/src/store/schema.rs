@@ -28,6 +28,9 @@ const SQLITE: &str = "\
 SELECT type, name, tbl_name, type = 'table' AND rootpage > 0 FROM sqlite_master WHERE type <> 'index' \
 UNION ALL SELECT 'foreign key', m.name, x.\"table\", 0 FROM sqlite_master m, pragma_foreign_key_list(m.name) x \
           WHERE m.type = 'table' \
+UNION ALL SELECT 'index', x.name, m.name, 0 FROM sqlite_master m, pragma_index_list(m.name) x \
+          WHERE m.type = 'table' AND m.rootpage > 0 AND x.origin = 'c' AND (x.\"unique\" OR x.partial OR EXISTS \
+          (SELECT 1 FROM pragma_index_info(x.name) i WHERE i.cid = -2)) \
 UNION ALL SELECT 'generated column', x.name, m.name, 0 FROM sqlite_master m, pragma_table_xinfo(m.name) x \
           WHERE m.type = 'table' AND m.rootpage > 0 AND x.hidden > 1";
 
@@ -47,6 +50,9 @@ UNION ALL SELECT 'rule', r.rulename::text, ours.name, FALSE FROM pg_catalog.pg_r
 UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check constraint' ELSE 'foreign key' END, k.conname::text, ours.name, FALSE \
           FROM pg_catalog.pg_constraint k JOIN ours ON ours.oid = CASE k.contype WHEN 'c' THEN k.conrelid ELSE k.confrelid END \
           WHERE k.contype IN ('c', 'f') \
+UNION ALL SELECT 'index', c.relname::text, ours.name, FALSE FROM pg_catalog.pg_index i JOIN ours ON ours.oid = i.indrelid \
+          JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisprimary \
+          AND (i.indisunique OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL) \
 UNION ALL SELECT 'lack of a primary key', '', ours.name, FALSE FROM ours WHERE kind = 'r' AND NOT EXISTS \
           (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid = ours.oid AND k.contype = 'p') \
 UNION ALL SELECT 'default of the column', a.attname::text, ours.name, FALSE FROM pg_catalog.pg_attrdef d \
@@ -162,6 +168,7 @@ pub(super) async fn additions(connection: &mut AnyConnection) -> Result<Vec<Stri
             | "rule"
             | "check constraint"
             | "foreign key"
+            | "index"
             | "default of the column"
             | "child table" => {
                 added.push(format!(
@@ -303,15 +310,26 @@ mod tests {
             "CREATE TRIGGER loops BEFORE INSERT ON record BEGIN SELECT COUNT(*) FROM endless; END".to_owned(),
             "CREATE VIEW report AS SELECT person FROM grants".to_owned(),
             "CREATE INDEX more ON record (at)".to_owned(),
+            "CREATE INDEX some ON record (at) WHERE seq > 9".to_owned(),
+            "CREATE INDEX computed ON grants (abs(changed))".to_owned(),
+            "CREATE UNIQUE INDEX one ON known (kind)".to_owned(),
         ];
         let path = altered(&folder, &statements).await;
         let store = in_time(Store::open(&path, [1; 4])).await.expect("a store");
         assert_eq!(store.distrusted(), None);
         let verified = in_time(store.verify_all(&[])).await.expect("read");
         assert_eq!(verified.found, [""; 0]);
+        let not_ours = |what: &str, table: &str| {
+            format!("the {what} on the table `{table}` of the store is not Doorward's")
+        };
         assert_eq!(
             verified.foreign,
-            ["the trigger \"loops\" on the table `record` of the store is not Doorward's"]
+            [
+                not_ours("index \"computed\"", "grants"),
+                not_ours("index \"one\"", "known"),
+                not_ours("index \"some\"", "record"),
+                not_ours("trigger \"loops\"", "record"),
+            ]
         );
         store.close().await;
     }

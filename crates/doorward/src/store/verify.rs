@@ -279,7 +279,7 @@ impl Store {
             // What is longer than any of ours is not read into memory, and null is none of ours.
             let page = sqlx::query(
                 "SELECT id, SUBSTR(person, 1, 1000), SUBSTR(target, 1, 1000), SUBSTR(state, 1, 100), changed, settled, \
-                 SUBSTR(seal, 1, 1000), CASE WHEN LENGTH(body) < 100000 THEN body END FROM grants \
+                 SUBSTR(seal, 1, 1000), CASE WHEN OCTET_LENGTH(body) < 100000 THEN body END FROM grants \
                  WHERE id > $1 AND LENGTH(id) <= 100 ORDER BY id LIMIT $2",
             );
             let page = page.bind(after.clone()).bind(i64::from(PAGE));

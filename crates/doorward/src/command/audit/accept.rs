@@ -103,6 +103,15 @@ impl Accept {
         if !mistrusted.is_empty() {
             store.end_mistrusted(&mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
         }
+        let left = store.verify_all(&[]).await.map_err(Failure::with(Code::Io))?.faults();
+        if let Some((first, others)) = left.split_first() {
+            let failure =
+                Failure::new(Code::No, first).context("the store is accepted, but this is still found");
+            let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
+            return Err(failure.hint(
+                "accepting does not change that: restore or remove these rows in the database, then check again with `doorward audit verify`",
+            ));
+        }
         if self.json {
             print(&json(&Accepted { found: words, ended, goes_on: others.len() })?)?;
             return Ok(ExitCode::SUCCESS);

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::PAGE;
+use super::{PAGE, in_time};
+use crate::command::Failure;
 use crate::command::printer::{note, print_exactly};
-use crate::command::{Code, Failure};
 use crate::store::Store;
 
 /// Export the audit log as JSON lines
@@ -26,10 +26,10 @@ pub(super) struct Export {
 impl Export {
     /// Prints the lines to standard output, and the head to standard error.
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
-        let head = store.head().await.map_err(Failure::with(Code::Io))?;
+        let head = in_time(store.head()).await?;
         let mut after = self.after;
         while after < head.seq {
-            let lines = store.lines(after, PAGE).await.map_err(Failure::with(Code::Io))?;
+            let lines = in_time(store.lines(after, PAGE)).await?;
             let Some((last, _)) = lines.last() else { break };
             let wanted = lines.iter().filter(|(seq, _)| *seq <= head.seq);
             let text: String = wanted.map(|(_, line)| format!("{line}\n")).collect();

@@ -9,7 +9,7 @@ use doorward_core::policy::Person;
 use doorward_core::text::{shown, shown_json};
 use jiff::Timestamp;
 
-use super::PAGE;
+use super::{PAGE, in_time};
 use crate::command::{Code, Failure, instant, print};
 use crate::store::Store;
 
@@ -42,7 +42,7 @@ impl List {
         let mut before = None;
         let mut listed = Vec::new();
         'pages: while listed.len() < self.limit {
-            let lines = store.latest_lines(before, PAGE).await.map_err(Failure::with(Code::Io))?;
+            let lines = in_time(store.latest_lines(before, PAGE)).await?;
             if lines.is_empty() {
                 break;
             }

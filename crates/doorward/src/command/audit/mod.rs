@@ -8,6 +8,7 @@ mod verify;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use doorward_core::audit::{Event, What, Who};
@@ -69,7 +70,8 @@ impl Audit {
                         "`doorward serve` creates it; choose the policy that names it with `--policy`",
                     ));
                 }
-                let opened = crate::running::requests(file, Clock::system()).await;
+                let opening = crate::running::requests(file, Clock::system());
+                let Ok(opened) = tokio::time::timeout(OPENS, opening).await else { return Err(late()) };
                 let (requests, _nudged) = opened?;
                 let store = requests.app().store();
                 let done = match verb {
@@ -88,17 +90,36 @@ impl Audit {
                         Err(failure) => Err(failure),
                     },
                 };
-                store.close().await;
+                // A statement that is not over keeps its connection; the process ends all the same.
+                let _ = tokio::time::timeout(CLOSES, store.close()).await;
                 done
             }),
         }
     }
 }
 
+/// How long the store may take to open, to answer and to close.
+const OPENS: Duration = Duration::from_secs(120);
+const ANSWERS: Duration = Duration::from_secs(60);
+const CLOSES: Duration = Duration::from_secs(2);
+
+/// What is asked of the store, given up after a time.
+async fn in_time<T>(asked: impl Future<Output = Result<T, store::Error>>) -> Result<T, Failure> {
+    let answer = tokio::time::timeout(ANSWERS, asked).await.map_err(|_| late())?;
+    answer.map_err(Failure::with(Code::Io))
+}
+
+fn late() -> Failure {
+    Failure::of(Code::Io, &store::Error::Late).hint(
+        "another process may hold a lock, or somebody added what never ends: `doorward audit verify` names it",
+    )
+}
+
 /// Records in the audit log that it is read, before it is.
 async fn read(requests: &Requests) -> Result<(), Failure> {
     let event = Event::new(Timestamp::now(), reader(), What::RecordRead);
-    let recorded = requests.record(vec![event]).await;
+    let recorded = tokio::time::timeout(ANSWERS, requests.record(vec![event])).await;
+    let recorded = recorded.unwrap_or(Err(store::Error::Late.into()));
     recorded.map_err(|error| {
         Failure::of(Code::Io, &error)
             .context("this access could not be recorded in the audit log, so nothing is shown")
