@@ -47,6 +47,7 @@ mod proxied;
 mod reach_page;
 mod record;
 mod relay;
+mod runs;
 mod server;
 mod service;
 mod sign_ins;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
     trials.extend(reach_page::trials());
     trials.extend(record::trials());
     trials.extend(relay::trials());
+    trials.extend(runs::trials());
     trials.extend(service::trials());
     trials.extend(sign_ins::trials());
     trials.extend(stopping::trials());

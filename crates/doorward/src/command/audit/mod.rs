@@ -97,7 +97,7 @@ impl Audit {
 
 /// Records in the audit log that it is read, before it is.
 async fn read(requests: &Requests) -> Result<(), Failure> {
-    let event = Event::new(Timestamp::now(), reader(), What::RecordRead);
+    let event = Event::new(Timestamp::now(), local_user(), What::RecordRead);
     let recorded = requests.record(vec![event]).await;
     recorded.map_err(|error| {
         Failure::of(Code::Io, &error)
@@ -106,7 +106,7 @@ async fn read(requests: &Requests) -> Result<(), Failure> {
 }
 
 /// Whoever runs this, by the name that the machine gives them: nobody asked for a password.
-fn reader() -> Who {
+pub(super) fn local_user() -> Who {
     let login = backend::login();
     match login.user.as_deref().map(str::parse) {
         Some(Ok(name)) => Who::Unproved { name, login },
