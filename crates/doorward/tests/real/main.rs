@@ -29,6 +29,7 @@ mod full_disk;
 mod grants;
 mod hung;
 mod inside;
+mod intents;
 mod inventory;
 mod limits;
 mod local;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
     trials.extend(full_disk::trials());
     trials.extend(grants::trials());
     trials.extend(hung::trials());
+    trials.extend(intents::trials());
     trials.extend(inventory::trials());
     trials.extend(limits::trials());
     trials.extend(local::trials());
