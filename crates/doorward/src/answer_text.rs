@@ -1,7 +1,7 @@
 //! The texts of an answer of `reach` that the command line and the pages share.
 
 use doorward_core::inventory::ResourceRef;
-use doorward_core::reach::{Answer, Flows, Selector, Verdict};
+use doorward_core::reach::{Answer, Blocker, Fix, Flows, Hop, Selector, Verdict};
 
 /// How many flows a line lists before the rest is counted.
 pub(crate) const FLOWS: usize = 8;
@@ -85,4 +85,42 @@ pub(crate) fn named(resource: &ResourceRef, name: Option<&str>) -> String {
         Some(name) => format!("{id} ({name})"),
         None => id.to_owned(),
     }
+}
+
+/// Each hop in a line: its kind, its name, and why it allows the traffic.
+pub(crate) fn hops(hops: &[Hop]) -> Vec<String> {
+    let rows: Vec<[String; 2]> = hops
+        .iter()
+        .map(|hop| [hop.resource.kind().to_string(), named(&hop.resource, hop.name.as_deref())])
+        .collect();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let (kinds, names) = (width(0), width(1));
+    let lines = rows.iter().zip(hops).map(|([kind, name], hop)| {
+        format!("{kind:kinds$}  {name:names$}  {}", hop.because).trim_end().to_owned()
+    });
+    lines.collect()
+}
+
+/// The code, the resource, the reason and the fix.
+pub(crate) fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
+    let Blocker { code, resource, name, why, fix, flows, replies } = blocker;
+    let kind = resource.kind();
+    let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
+    let what = if *replies { "replies of " } else { "" };
+    let all = asked.is_none_or(|asked| flows.covers(asked));
+    if *replies || !all {
+        lines.push(format!("  blocks       {what}{}", folded(flows)));
+    }
+    lines.push(format!("  because      {why}"));
+    let fixes = match fix {
+        Fix::Changes(changes) => changes.iter().map(ToString::to_string).collect(),
+        Fix::Advice(advice) => vec![advice.clone()],
+    };
+    for (number, fix) in fixes.iter().filter(|fix| !fix.is_empty()).enumerate() {
+        let title = if number == 0 { "fix" } else { "" };
+        lines.push(format!("  {title:11}  {fix}"));
+    }
+    lines
 }

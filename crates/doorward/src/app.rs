@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::clock::Clock;
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::status::Nudge;
+use crate::status::{IntentReport, Nudge};
 use crate::store::Store;
 
 /// The store, the policy, the clock and the reconciler's nudge; a copy is the same ones.
@@ -15,12 +17,13 @@ pub struct App {
     policy: Arc<PolicyFile>,
     clock: Clock,
     nudge: Nudge,
+    intents: watch::Sender<Arc<IntentReport>>,
 }
 
 impl App {
     /// Over a store and a policy; `nudge` wakes the reconciler.
     pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
-        Self { reserved: store.reserved(), store, policy, clock, nudge }
+        Self { reserved: store.reserved(), store, policy, clock, nudge, intents: watch::Sender::default() }
     }
 
     /// The policy in force.
@@ -51,6 +54,11 @@ impl App {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether the account keeps the intents of the policy, as a server read it last.
+    pub fn intents(&self) -> &watch::Sender<Arc<IntentReport>> {
+        &self.intents
     }
 
     /// Wakes the reconciler.

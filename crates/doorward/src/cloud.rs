@@ -127,6 +127,23 @@ impl Cloud {
         whole
     }
 
+    /// The same, one account and Region after another, with one call at a time to each service: for who has time, and few
+    /// descriptors.
+    pub async fn survey_slowly(&self, account_regions: &BTreeSet<AccountRegion>) -> Inventory {
+        let live = match self {
+            Self::Live(live) => live,
+            Self::Simulated(account) => return account.inventory(),
+        };
+        let mut whole = Inventory::default();
+        for account_region in account_regions {
+            whole.merge(match live.account(account_region).await {
+                Ok(account) => account.survey_slowly().await,
+                Err(error) => unseen(account_region, &[], &error),
+            });
+        }
+        whole
+    }
+
     /// Where people outside connect to a target.
     pub async fn endpoint(
         &self,

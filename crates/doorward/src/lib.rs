@@ -16,6 +16,7 @@ pub mod command;
 pub mod connect;
 mod few_threads;
 pub mod firewall;
+pub mod intents;
 pub mod logging;
 pub mod overdue;
 pub mod people;

@@ -12,6 +12,7 @@ use crate::budget::{Budget, TooFew};
 use crate::clock::{Clock, random};
 use crate::cloud::{Cloud, groups};
 use crate::firewall::{Local, RelayTurn};
+use crate::intents::{Rhythm, keep_proving};
 use crate::policy_file::PolicyFile;
 use crate::reconciler::Reconciler;
 use crate::requests::{Requests, look_up};
@@ -63,6 +64,8 @@ pub struct Running {
     reconciles: watch::Receiver<()>,
     looking_up: JoinHandle<()>,
     verifying: JoinHandle<()>,
+    /// Of a server.
+    proving: Option<JoinHandle<()>>,
     relaying: Relaying,
 }
 
@@ -82,7 +85,21 @@ impl Running {
         clock: Clock,
     ) -> Result<Self, Error> {
         let requests = requests_over(Arc::clone(&policy), clock, WhenLost::Distrust).await?;
-        Self::begin(budget, policy, cloud, requests, Reconciler::trying_permissions).await
+        // By connections of its own, as below.
+        let own = cloud.clone();
+        let connect = move || match &own {
+            Cloud::Live(_) => Cloud::live(),
+            Cloud::Simulated(_) => own.clone(),
+        };
+        let proving = tokio::spawn(keep_proving(Arc::clone(&requests.0), connect, Rhythm::default()));
+        let running = Self::begin(budget, policy, cloud, requests, Reconciler::trying_permissions).await;
+        match running {
+            Ok(running) => Ok(Self { proving: Some(proving), ..running }),
+            Err(error) => {
+                proving.abort();
+                Err(error)
+            }
+        }
     }
 
     async fn begin(
@@ -115,7 +132,7 @@ impl Running {
             })
         })
         .map_err(Error::Thread)?;
-        Ok(Self { requests, stop, reconciler, reconciles, looking_up, verifying, relaying })
+        Ok(Self { requests, stop, reconciler, reconciles, looking_up, verifying, proving: None, relaying })
     }
 
     /// Where everything is asked.
@@ -143,9 +160,11 @@ impl Running {
 
     async fn stop_within(self, step: Duration, relays: Duration) {
         // Relays run until this ends.
-        let Self { requests, stop, reconciler, looking_up, verifying, relaying: _relaying, .. } = self;
+        let Self { requests, stop, reconciler, looking_up, verifying, proving, relaying: _relaying, .. } =
+            self;
         looking_up.abort();
         verifying.abort();
+        proving.iter().for_each(JoinHandle::abort);
         // It may have ended by itself.
         let _ = stop.send(());
         match tokio::time::timeout(step, reconciler).await {

@@ -91,6 +91,50 @@ impl Status {
     }
 }
 
+/// Whether the account keeps the intents of the policy, as it was last read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntentReport {
+    /// When that was; none before the first time.
+    pub at: Option<Timestamp>,
+    /// In the order of the policy.
+    pub each: Vec<IntentState>,
+}
+
+/// Whether the account keeps one intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentState {
+    /// As the policy declares it.
+    pub intent: String,
+    /// The operator's reason.
+    pub reason: Option<String>,
+    pub outcome: IntentOutcome,
+    /// The path that is allowed, what blocks it, or what could not be read.
+    pub why: Vec<String>,
+    /// Since when it is broken, as far as this process knows. It stays so until the account is seen to keep it.
+    pub broken_since: Option<Timestamp>,
+}
+
+/// Whether an intent is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentOutcome {
+    Kept,
+    Broken,
+    /// A part of the account could not be read that decides it.
+    Undecided,
+}
+
+impl IntentReport {
+    /// The intents that are broken, or were and are undecided since.
+    pub fn broken(&self) -> impl Iterator<Item = &IntentState> {
+        self.each.iter().filter(|it| it.broken_since.is_some())
+    }
+
+    /// The intents of which nothing is known.
+    pub fn undecided(&self) -> impl Iterator<Item = &IntentState> {
+        self.each.iter().filter(|it| it.outcome == IntentOutcome::Undecided && it.broken_since.is_none())
+    }
+}
+
 /// Wakes the reconciler, and waits for a pass that began after it.
 #[derive(Debug, Clone)]
 pub struct Nudge {
@@ -120,6 +164,11 @@ impl Nudge {
     /// The outcome of the last pass.
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.status.borrow())
+    }
+
+    /// The outcome of each pass from now on, for who follows them.
+    pub fn changes(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
     }
 
     /// Has a pass made, without waiting for it.

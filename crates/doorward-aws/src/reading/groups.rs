@@ -140,6 +140,13 @@ impl RuleSources {
                 let why = format!("`{rule}` cannot be read: {}", Unreadable::Contradicted);
                 inventory.gaps.push(Gap::of(Call::SecurityGroupRules, account_region, why));
             }
+            // One answer may lack a description that the other one has, as moto's do of references to groups.
+            let told = permissions.get(&id).map(|told| &told.readable);
+            for (identity, rule) in rules.readable.iter_mut().filter(|(_, rule)| rule.description.is_empty())
+            {
+                let same = told.and_then(|told| told.get(identity));
+                rule.description = same.map(|same| same.description.clone()).unwrap_or_default();
+            }
             permissions.insert(id.clone(), rules);
             // A group that was not described is there all the same when it has rules.
             let group = inventory.groups.entry(id.clone());

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use crate::account::Account;
 use crate::connection::patiently;
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::observe::{ALL_PAGES, AT_ONCE};
-use crate::operation::{Operation, Paged};
+use crate::operation::{DescribeAvailabilityZones, Operation, Paged};
 use crate::reading::{Member, Reader};
 
 /// How far a survey is.
@@ -38,15 +38,31 @@ impl Account {
     /// for, and stops no other. Everything that is found bears the account's id, where that could be learnt, and the
     /// Region's name. To stop, drop it.
     pub async fn survey(&self, progress: &(dyn Fn(Progress) + Send + Sync)) -> Inventory {
-        let identity = tokio::time::timeout(IDENTITY_WAITS, self.identity());
-        let (identity, quota) = tokio::join!(identity, self.quota());
-        let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
-        let account_region = AccountRegion {
+        self.survey_with(AT_ONCE, progress).await
+    }
+
+    /// The same with one call at a time to each service: it takes longer, and holds few connections.
+    pub async fn survey_slowly(&self) -> Inventory {
+        self.survey_with(1, &|_| {}).await
+    }
+
+    async fn survey_with(&self, at_once: usize, progress: &(dyn Fn(Progress) + Send + Sync)) -> Inventory {
+        let unreachable = self.unreachable().await;
+        let account_region = |account| AccountRegion {
             profile: self.account_region().profile.clone(),
             region: Some(self.region().to_owned()),
             account,
         };
-        let mut survey = Survey::of(self.clone(), account_region.clone());
+        if let Some(why) = unreachable {
+            let mut survey = Survey::of(self.clone(), account_region(None), at_once);
+            Call::ALL.iter().for_each(|call| survey.fail(*call, why.clone()));
+            return survey.finish();
+        }
+        let identity = tokio::time::timeout(IDENTITY_WAITS, self.identity());
+        let (identity, quota) = tokio::join!(identity, self.quota());
+        let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
+        let account_region = account_region(account);
+        let mut survey = Survey::of(self.clone(), account_region.clone(), at_once);
         survey.everything();
         while let Some((call, handler)) = survey.next().await {
             handler(&mut survey);
@@ -57,6 +73,19 @@ impl Account {
         inventory.rules_per_group.extend(quota.map(|quota| (account_region, quota)));
         inventory
     }
+
+    /// Why neither STS nor EC2 answers a single attempt: then nobody waits for all attempts of all calls, which would fail
+    /// alike. An answer that says no is one.
+    async fn unreachable(&self) -> Option<String> {
+        let once = self.trying_once();
+        if !matches!(once.identity().await, Err(Error::Silent { .. })) {
+            return None;
+        }
+        match once.0.connection.call(&DescribeAvailabilityZones::default()).await {
+            Err(Failure::Silent(why)) => Some(why),
+            _ => None,
+        }
+    }
 }
 
 /// What is to be done with an answer: it is taken in, and what it asks for in turn is asked.
@@ -66,6 +95,7 @@ struct Survey {
     account: Account,
     reader: Reader,
     /// A few calls at once to each service, since each counts by itself how many it gets.
+    at_once: usize,
     turns: BTreeMap<&'static str, Arc<Semaphore>>,
     calls: JoinSet<AnswerHandler>,
     /// Which call a task makes, also when it never ends.
@@ -77,10 +107,11 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(account: Account, account_region: AccountRegion) -> Self {
+    fn of(account: Account, account_region: AccountRegion, at_once: usize) -> Self {
         Self {
             account,
             reader: Reader::new(account_region),
+            at_once,
             turns: BTreeMap::new(),
             calls: JoinSet::new(),
             names: BTreeMap::new(),
@@ -131,7 +162,8 @@ impl Survey {
         take: impl FnOnce(&mut Self, A) + Send + 'static,
     ) {
         let service = self.turns.entry(O::SERVICE.signing_name());
-        let turns = Arc::clone(service.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
+        let at_once = self.at_once;
+        let turns = Arc::clone(service.or_insert_with(|| Arc::new(Semaphore::new(at_once))));
         self.asked += 1;
         let task = self.calls.spawn(async move {
             // The semaphore is never closed, and a call without a turn is better than a lost one.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Hash;
+use super::run::{RunBegun, RunEnded};
 use crate::grant::{Ending, GrantId};
 use crate::net::Cidr;
 use crate::policy::{FirewallName, Person, TargetName, Transport};
@@ -237,6 +238,24 @@ pub enum What {
         why: String,
         /// Until when they can open sessions.
         until: Timestamp,
+    },
+    /// A command began to perform a plan for networks, roles or environments.
+    RunBegun(RunBegun),
+    /// It performs nothing more of it. A process that was killed records no end.
+    RunEnded(RunEnded),
+    /// The account does not keep an intent of the policy. Recorded when it begins, not at each check.
+    IntentBroken {
+        /// As the policy declares it.
+        intent: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The path that is allowed, or what blocks it, in words.
+        why: Vec<String>,
+    },
+    /// The account keeps an intent again that was broken.
+    IntentKept {
+        /// As the policy declares it.
+        intent: String,
     },
     /// The record was read by an operator or exported.
     RecordRead,

@@ -114,6 +114,14 @@ impl fmt::Display for What {
                     "could not deny revoked credentials in {role}, which are valid until {until}: {why}"
                 )
             }
+            Self::RunBegun(begun) => begun.fmt(f),
+            Self::RunEnded(ended) => ended.fmt(f),
+            Self::IntentBroken { intent, reason, why } => {
+                write!(f, "found an intent broken: {intent}")?;
+                reasoned(f, reason)?;
+                if why.is_empty() { Ok(()) } else { write!(f, ": {}", why.join("; ")) }
+            }
+            Self::IntentKept { intent } => write!(f, "found an intent kept again: {intent}"),
             Self::RecordRead => f.write_str("read the audit log"),
             Self::RowsNoted { noted } => write!(f, "noted {noted}"),
             Self::LogAlarm { found, log } => {

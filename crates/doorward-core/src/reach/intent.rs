@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Answer, Flows, NotFound, Reachability, Selector, Several, Verdict};
-use crate::inventory::{Inventory, NamedResource, SecurityGroup, SecurityGroupId};
+use crate::inventory::{Call, GapSource, Inventory, NamedResource, SecurityGroup, SecurityGroupId};
 use crate::mark::Mark;
 use crate::name::RoleName;
 use crate::policy::{Intent, IntentEnd, IntentKind};
@@ -122,7 +122,15 @@ fn find_role(role: &RoleName, existing: Option<&SecurityGroupId>, inventory: &In
     };
     let groups: Vec<_> = inventory.groups.values().filter(is_its_own).collect();
     if let (Some(existing), true) = (existing, groups.is_empty()) {
+        let unseen = unread_by(Call::SecurityGroups, inventory);
+        if !unseen.is_empty() {
+            return Found::Unknown(unseen);
+        }
         return Found::Unknown(vec![format!("[role.{role}] is {existing}, which is not in this account")]);
+    }
+    let unseen = unread_by(Call::SecurityGroups, inventory);
+    if groups.is_empty() && !unseen.is_empty() {
+        return Found::Unknown(unseen);
     }
     if groups.is_empty() {
         return Found::Nothing(format!("[role.{role}] has no security group in this account"));
@@ -131,6 +139,10 @@ fn find_role(role: &RoleName, existing: Option<&SecurityGroupId>, inventory: &In
     let unread = inventory.gaps.iter().filter(|gap| gap.groups.iter().any(|group| ids.contains(group)));
     let unread: Vec<String> = unread.map(ToString::to_string).collect();
     if unread.is_empty() && !is_attached(&ids, inventory) {
+        let unseen = unread_by(Call::Interfaces, inventory);
+        if !unseen.is_empty() {
+            return Found::Unknown(unseen);
+        }
         return Found::Nothing(format!("nothing has the security group of [role.{role}] attached"));
     }
     let named = |group: &SecurityGroup| NamedResource::of(&group.id, Some(&group.name));
@@ -139,6 +151,12 @@ fn find_role(role: &RoleName, existing: Option<&SecurityGroupId>, inventory: &In
         1 => Selector::Resource(resources.remove(0)),
         _ => Selector::Several(Several { text: format!("role:{role}"), resources }),
     })
+}
+
+/// Why a call, or all of them, showed nothing of an account or not all of it.
+fn unread_by(call: Call, inventory: &Inventory) -> Vec<String> {
+    let gaps = inventory.gaps.iter().filter(|gap| gap.is_of(call) || gap.source == GapSource::Configuration);
+    gaps.map(ToString::to_string).collect()
 }
 
 fn is_attached(groups: &BTreeSet<&SecurityGroupId>, inventory: &Inventory) -> bool {
@@ -152,7 +170,7 @@ fn is_attached(groups: &BTreeSet<&SecurityGroupId>, inventory: &Inventory) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Call, Gap, InterfaceAddress};
+    use crate::inventory::{Gap, InterfaceAddress};
     use crate::plan::network::testing::{account, account_region, site};
     use crate::topology::layout;
 
@@ -203,6 +221,27 @@ mod tests {
             let outcome = outcome(intent, unread);
             assert!(matches!(&outcome, Outcome::Undecided(why) if !why.is_empty()), "{intent} {outcome:?}");
         }
+    }
+
+    /// Nothing was found, because AWS denied the call that finds it: that proves nothing.
+    #[test]
+    fn a_role_whose_security_groups_or_interfaces_were_not_read_is_undecided() {
+        let never = "[[never]]\nfrom = \"internet\"\nto = \"role:db\"\n";
+        let unread = |call: Call, clear: fn(&mut Inventory)| {
+            let outcome = outcome(never, |inventory| {
+                inventory.gaps.push(Gap::of(call, &account_region(), "UnauthorizedOperation: no"));
+                clear(inventory);
+            });
+            assert!(
+                matches!(&outcome, Outcome::Undecided(why) if why[0].contains("was denied")),
+                "{outcome:?}"
+            );
+        };
+        unread(Call::SecurityGroups, |inventory| inventory.groups.clear());
+        unread(Call::Interfaces, |inventory| {
+            inventory.interfaces.clear();
+            inventory.instances.clear();
+        });
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use doorward_aws::NotRecorded;
-use doorward_core::inventory::{AccountRegion, Inventory};
+use doorward_core::inventory::{AccountRegion, Cause, Inventory};
 
 use super::progress::Bar;
 use super::{Code, Failure, interrupted, note, runtime};
@@ -163,9 +163,10 @@ pub(super) fn survey(account_regions: &BTreeSet<AccountRegion>) -> Result<Invent
             };
             let failure =
                 Failure::new(Code::Unavailable, what).context("nothing of the account could be read");
-            Err(failure.hint(
-                "choose the account and Region with `--profile` and `--region`; `doorward iam --inventory` prints the IAM policy that this needs",
-            ))
+            Err(failure.hint(match gap.cause() {
+                Cause::Silent => "check that this machine has a connection to AWS: its network, its DNS and its proxy",
+                _ => "choose the account and Region with `--profile` and `--region`; `doorward iam --inventory` prints the IAM policy that this needs",
+            }))
         }
         _ => Ok(inventory),
     }

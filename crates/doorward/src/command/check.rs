@@ -10,10 +10,11 @@ use doorward_core::policy::{Address, Enforcement, Firewall, Mistake, Over, Polic
 use doorward_core::reach::{Outcome, Proof, Reachability, prove};
 use serde::Serialize;
 
-use super::account::{Account, Assume, Source};
+use super::account::{Account, Assume, Source, survey};
 use super::reach::text::section;
 use super::{Code, Failure, count, intents, json, print};
 use crate::bounded_file;
+use crate::intents::account_regions;
 use crate::policy_file::{self, Examined, examine};
 use crate::servable;
 
@@ -22,7 +23,8 @@ use crate::servable;
 /// The command reports every error with its file, line and column, and says how to fix it. The exit code is 65 if
 /// there is an error, and 0 if there are only warnings.
 ///
-/// With --inventory the intents of the policy (`[[never]]`, `[[always]]`) are proved on a recorded account.
+/// With --inventory the intents of the policy (`[[never]]`, `[[always]]`) are proved on a recorded account, and with
+/// --live on the accounts and Regions that the policy names, by calls that only read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,15 +32,19 @@ Examples:
   doorward check --policy /etc/doorward/doorward.toml
   doorward check --strict     in a pipeline: fail on warnings too
   doorward check --inventory account/     prove the intents on a recording
+  doorward check --live       prove the intents on the live account
   doorward check --json | jq -r '.mistakes[] | .what'
 
-Exit code with --inventory: 1 if an intent is broken, 3 if one is undecided, because parts of the inventory are \
-missing.")]
+Exit code with --inventory or --live: 1 if an intent is broken, 3 if one is undecided, because parts of the inventory \
+are missing or could not be read. 69: nothing of the live account could be read.")]
 pub struct Check {
     /// Prove the intents of the policy on recorded `aws … describe-*` output: a folder, a file, or - for standard
     /// input
     #[arg(long, value_name = "PATH")]
     inventory: Option<PathBuf>,
+    /// Prove the intents of the policy on the live account
+    #[arg(long, conflicts_with = "inventory")]
+    live: bool,
     /// Assume the AWS default for what was not recorded, and list each assumption
     #[arg(long, value_name = "DEFAULTS", requires = "inventory")]
     assume: Option<Assume>,
@@ -77,8 +83,14 @@ impl Check {
         let warnings = examined.mistakes.len() - errors;
         let notes: Vec<String> = examined.loaded.iter().flat_map(|loaded| notes(&loaded.policy)).collect();
         let loaded = examined.loaded.as_ref().map(|loaded| Arc::clone(&loaded.policy));
-        let proofs = match (&self.inventory, &loaded) {
-            (Some(path), Some(policy)) => Some(proofs(policy, path, self.assume)?),
+        let source = Source {
+            inventory: self.inventory,
+            assume: self.assume,
+            profile: Vec::new(),
+            region: Vec::new(),
+        };
+        let proofs = match &loaded {
+            Some(loaded) if self.live || source.inventory.is_some() => Some(proofs(loaded, &source)?),
             _ => None,
         };
         let proved = || loaded.iter().flat_map(|policy| &policy.intents).zip(proofs.iter().flatten());
@@ -109,11 +121,20 @@ impl Check {
     }
 }
 
-/// The proof of each intent of a policy in a recorded account.
-fn proofs(policy: &Policy, path: &Path, assume: Option<Assume>) -> Result<Vec<Proof>, Failure> {
-    let source = Source { inventory: None, assume, profile: Vec::new(), region: Vec::new() };
-    let Account { inventory, remarks } = source.recorded(path)?;
-    remarks.note();
+/// The proof of each intent of a policy in a recorded account, or without one in the live account. Without an intent no
+/// account is read.
+fn proofs(policy: &Policy, source: &Source) -> Result<Vec<Proof>, Failure> {
+    if policy.intents.is_empty() && source.inventory.is_none() {
+        return Ok(Vec::new());
+    }
+    let inventory = match &source.inventory {
+        Some(path) => {
+            let Account { inventory, remarks } = source.recorded(path)?;
+            remarks.note();
+            inventory
+        }
+        None => survey(&account_regions(policy))?,
+    };
     let reach = Reachability::of(inventory);
     Ok(policy.intents.iter().map(|intent| prove(intent, &reach)).collect())
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::note;
 use super::printer::line;
 use crate::people::edit::FileError;
@@ -64,6 +66,16 @@ pub struct Failure {
     chain: Vec<String>,
     hint: Option<String>,
     code: Code,
+}
+
+/// A failure as JSON.
+#[derive(Debug, Serialize)]
+pub struct FailureView<'a> {
+    what: &'a str,
+    causes: &'a [String],
+    details: &'a [String],
+    hint: Option<&'a str>,
+    exit_code: u8,
 }
 
 impl Failure {
@@ -134,6 +146,24 @@ impl Failure {
     /// What to type next, where that is known.
     pub fn what_next(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// The same for programs.
+    pub fn view(&self) -> FailureView<'_> {
+        let (what, causes) =
+            self.chain.split_first().map_or(("", [].as_slice()), |(what, causes)| (what, causes));
+        FailureView {
+            what,
+            causes,
+            details: &self.details,
+            hint: self.hint.as_deref(),
+            exit_code: self.code as u8,
+        }
+    }
+
+    /// How the command ends.
+    pub fn code(&self) -> Code {
+        self.code
     }
 
     /// Lines to print before.

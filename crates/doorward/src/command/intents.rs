@@ -1,11 +1,10 @@
 //! Intents and whether an account keeps them, as people read it.
 
-use doorward_core::policy::{Intent, IntentKind};
+use doorward_core::policy::Intent;
 use doorward_core::reach::{Outcome, Proof};
 use serde::Serialize;
 
-use super::reach::text;
-use crate::answer_text::folded;
+use crate::intents::why;
 
 /// An intent and its outcome, as JSON.
 #[derive(Debug, Serialize)]
@@ -62,31 +61,6 @@ pub(super) fn with_before(intent: &Intent, before: &Proof, after: &Proof) -> Vec
         lines.push(format!("{:9}  before the plan it is {was}", ""));
     } else if after.is_broken() {
         lines.push(format!("{:9}  it is broken before the plan too", ""));
-    }
-    lines
-}
-
-/// What shows the outcome: the path, the blockers, or what could not be read.
-fn why(intent: &Intent, proof: &Proof) -> Vec<String> {
-    let mut lines = Vec::new();
-    match &proof.outcome {
-        Outcome::Kept => {}
-        Outcome::Empty(why) => lines.push(why.clone()),
-        Outcome::Undecided(why) => lines.extend(why.iter().map(|why| format!("undecided: {why}"))),
-        Outcome::Broken => {
-            let Some((_, _, answer)) = &proof.asked else { return lines };
-            match intent.kind {
-                IntentKind::Never => {
-                    lines.push(format!("allowed: {}", folded(&answer.flows)));
-                    lines.extend(text::hops(&answer.hops).into_iter().map(|hop| format!("  {hop}")));
-                }
-                IntentKind::Always => {
-                    let blocked = answer.blockers.iter().flat_map(|blocker| text::blocker(blocker, None));
-                    lines.push("blocked by".to_owned());
-                    lines.extend(blocked.map(|line| format!("  {line}")));
-                }
-            }
-        }
     }
     lines
 }

@@ -62,6 +62,7 @@ use doorward_core::policy::Transport;
 use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
 
+use failure::FailureView;
 pub use failure::{Code, Failure};
 use named::Named;
 use printer::{json, note, print};

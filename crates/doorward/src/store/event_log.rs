@@ -130,6 +130,8 @@ fn line(event: &Event, grant: Option<&Grant>) {
         What::FirewallFailed { .. }
         | What::SessionsFailed { .. }
         | What::CredentialsNotDenied { .. }
+        | What::IntentBroken { .. }
+        | What::IntentKept { .. }
         | What::PolicyUnreadable { .. } => {}
         what => {
             let (grant, event) = (what.grant().map(display), what.to_string());

@@ -51,9 +51,9 @@ impl Store {
         Ok(head)
     }
 
-    /// Records an alarm, which changes no grant.
-    pub(super) async fn record_alarm(&self, alarm: Event) -> Result<(), Error> {
-        self.commit(&[], vec![alarm]).await.map(drop)
+    /// Records an event that changes no grant.
+    pub async fn record(&self, event: Event) -> Result<(), Error> {
+        self.commit(&[], vec![event]).await.map(drop)
     }
 
     pub(super) fn appended(&self, (head, entries): (Head, Vec<Entry>)) -> Head {

@@ -307,7 +307,7 @@ impl Store {
         ended.sort_by(|one, other| one.id().cmp(other.id()));
         ended.dedup_by(|one, other| one.id() == other.id());
         if let Some(alarm) = self.alarm(&found, false, now) {
-            self.record_alarm(alarm).await?;
+            self.record(alarm).await?;
         }
         match found.into_iter().next().filter(|_| missing) {
             Some(why) => Err(Error::Distrusted { why }),

@@ -15,6 +15,7 @@ mod history;
 mod home;
 mod host;
 mod in_flight;
+mod intents;
 mod layout;
 mod notes;
 mod open;

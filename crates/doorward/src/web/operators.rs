@@ -15,7 +15,7 @@ use super::layout::{self, Here, token};
 use super::origin::as_written;
 use super::query::Query;
 use super::session::{Revoking, Signed};
-use super::{Web, card, overdue, words};
+use super::{Web, card, intents, overdue, words};
 use crate::people::cost;
 use crate::requests::{self, GrantView};
 use crate::status::{Irrevocable, SyncState};
@@ -70,6 +70,7 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
             (overdue::section(&web.app().nudge().status().overdue))
             (unrecorded(web))
             (problems(web))
+            (intents::section(&web.app().intents().borrow()))
             (proxies(web))
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
                 h2 #open { "Grants" }

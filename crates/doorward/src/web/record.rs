@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use doorward_core::audit::{Line, What, Who};
+use doorward_core::audit::{Line, RunOutcome, What, Who};
 use doorward_core::policy::Person;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -166,6 +166,17 @@ fn what(what: &What) -> Markup {
             What::CredentialsNotDenied { role, why, until } => {
                 "could not deny revoked credentials in " (role) ", which are valid until " (words::at(*until)) ": " (layout::marked(why))
             }
+            What::RunBegun(begun) => { "began " (layout::marked(&begun.run.to_string())) }
+            What::RunEnded(ended) => {
+                @match ended.outcome {
+                    RunOutcome::Done => { "completed " }
+                    RunOutcome::Failed => { "failed to complete " }
+                    RunOutcome::Interrupted => { "interrupted " }
+                }
+                (layout::marked(&ended.run.to_string())) ": " (ended.done) " of " (ended.run.steps) " steps are done"
+            }
+            What::IntentBroken { intent, .. } => { "found an intent broken: " code { (intent) } }
+            What::IntentKept { intent } => { "found an intent kept again: " code { (intent) } }
             What::RecordRead => { "read the audit log" }
             What::RowsNoted { noted } => { "noted " (noted) }
             What::LogAlarm { log: true, .. } => { "found the audit log altered" }
@@ -202,6 +213,15 @@ fn details(what: &What) -> Markup {
             What::Moved { grant, before, .. } => p.quiet { code { (before) } " is now " code { (grant) } },
             What::Refused { why, .. } => ul { @for why in why { li { (layout::sentence(why)) } } },
             What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
+            What::RunBegun(begun) => p.quiet { "plan " code { (begun.run.plan) } ", " (counted(begun.run.steps, "step")) },
+            What::RunEnded(ended) => {
+                p.quiet { "plan " code { (ended.run.plan) } }
+                (list(&ended.failed))
+            }
+            What::IntentBroken { reason, why, .. } => {
+                @if let Some(reason) = reason { p { "“" (reason) "”" } }
+                (list(why))
+            }
             What::DriftRighted { found, .. } | What::LogAlarm { found, .. } | What::LogSealed { found, .. } => (list(found)),
             _ => {}
         }

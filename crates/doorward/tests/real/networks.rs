@@ -31,20 +31,20 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A folder with a policy, and an account in a Region of its own.
-struct NetworkAccount {
-    folder: TempDir,
+pub struct NetworkAccount {
+    pub folder: TempDir,
     _moto: Arc<Moto>,
     runtime: Runtime,
     proxy: Option<Proxy>,
 }
 
 impl NetworkAccount {
-    fn new(region: &str, networks: &str) -> Result<Self, Failed> {
+    pub fn new(region: &str, networks: &str) -> Result<Self, Failed> {
         let moto = Moto::shared();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let proxy = runtime.block_on(Proxy::start("127.0.0.1:0", &moto.url()))?;
         // What takes time takes it by being asked.
-        ureq::post(format!("{}/account-proxy/clock", proxy.url)).send("{\"tick\": 10}")?;
+        steer(&proxy, "clock", "{\"tick\": 10}")?;
         let name = format!("networks-{region}");
         profile(&name, region, &proxy.url);
         let folder = tempfile::tempdir()?;
@@ -56,19 +56,33 @@ impl NetworkAccount {
         command(self.folder.path(), words)
     }
 
-    fn run(&self, words: &[&str]) -> Said {
+    /// Steers the proxy.
+    pub fn steer(&self, what: &str, body: &str) -> Result<(), Failed> {
+        steer(self.proxy.as_ref().ok_or("it runs")?, what, body)
+    }
+
+    pub fn run(&self, words: &[&str]) -> Said {
         said(self.command(words).stdin(Stdio::null()).output().expect("doorward runs"))
     }
 
+    /// What the last command that was sent a signal wrote to standard output.
+    pub fn written(&self) -> std::path::PathBuf {
+        self.folder.path().join("written")
+    }
+
+    fn out(&self) -> Result<fs::File, Failed> {
+        Ok(fs::File::create(self.written())?)
+    }
+
     /// Runs a command and sends it a signal once so many steps are done; how it ended, and what it said.
-    fn interrupted(
+    pub fn interrupted(
         &self,
         words: &[&str],
         steps: usize,
         signal: &str,
     ) -> Result<(Option<i32>, String), Failed> {
         let mut command = self.command(words);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(self.out()?).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let pipe = child.stderr.take().ok_or("a pipe")?;
         let (mut told, mut done) = (String::new(), 0);
@@ -95,13 +109,18 @@ impl Drop for NetworkAccount {
     }
 }
 
-fn command(folder: &Path, words: &[&str]) -> Command {
+fn steer(proxy: &Proxy, what: &str, body: &str) -> Result<(), Failed> {
+    ureq::post(format!("{}/account-proxy/{what}", proxy.url)).send(body)?;
+    Ok(())
+}
+
+pub fn command(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
     command.args(words).current_dir(folder).env("DOORWARD_POLICY", "doorward.toml");
     command
 }
 
-fn policy(folder: &Path, region: &str, profile: &str, networks: &str) -> Result<(), Failed> {
+pub fn policy(folder: &Path, region: &str, profile: &str, networks: &str) -> Result<(), Failed> {
     let text = format!(
         "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n\n[aws]\nregion = \"{region}\"\nprofile = \"{profile}\"\n\n{networks}"
     );
@@ -248,14 +267,12 @@ fn environment() -> Result<(), Failed> {
     let image = between(&Moto::shared().ec2(REGION, "DescribeImages", &[]), "<imageId>", "</imageId>");
     let account = NetworkAccount::new(REGION, &format!("{DEV}image = \"{image}\"\n"))?;
     // Databases take minutes.
-    if let Some(proxy) = &account.proxy {
-        ureq::post(format!("{}/account-proxy/clock", proxy.url)).send("{\"tick\": 600}")?;
-    }
+    account.steer("clock", "{\"tick\": 600}")?;
     account.run(&["env", "list"]).is(0, &["not created"], &[]);
     account.run(&["env", "stop", "dev", "--yes"]).is(
         1,
         &[],
-        &["nothing of the environment dev exists", "doorward apply main"],
+        &["the environment dev has not been created", "hint: run `doorward apply main`"],
     );
     let created = account.run(&["apply", "--yes"]);
     assert_eq!(created.code, 0, "{created:?}");
@@ -289,9 +306,13 @@ fn environment() -> Result<(), Failed> {
         &["nothing to change", "`doorward env start dev` restores it"],
         &[],
     );
-    account.run(&["env", "stop", "dev", "--json"]).is(64, &[], &["--yes"]);
+    account.run(&["env", "stop", "dev", "--json"]).is(64, &["\"not-begun\""], &["--yes"]);
     let again = account.run(&["env", "stop", "dev", "--as", "snapshot", "--json", "--yes"]);
-    assert_eq!((again.code, &again.json()["plans"][0]["steps"]), (0, &serde_json::json!([])), "{again:?}");
+    assert_eq!(
+        (again.code, &again.json()["plan"]["plans"][0]["steps"]),
+        (0, &serde_json::json!([])),
+        "{again:?}"
+    );
     let listed = account.run(&["env", "list", "--json"]).json();
     assert_eq!(listed["environments"][0]["state"], "snapshot", "{listed}");
     // Somebody removes a rule meanwhile: the environment runs, and is not reached as it is declared.

@@ -163,7 +163,7 @@ fn too_few_files() -> Result<(), Failed> {
         69,
         &[],
         &[
-            "error: this process may open 200 files but needs 272, so that connections cannot prevent a revocation",
+            "error: this process may open 200 files but needs 288, so that connections cannot prevent a revocation",
             "hint: set `LimitNOFILE=16384` in its systemd unit",
         ],
     );

@@ -108,8 +108,15 @@ impl Proposal {
 
     /// SHA-256 of the steps, in hexadecimal digits: two plans of one account with the same digest are the same.
     pub fn digest(&self) -> String {
+        self.plan.digest()
+    }
+}
+
+impl Plan<NetworkStep> {
+    /// SHA-256 of the steps, in hexadecimal digits: two plans of one account with the same digest are the same.
+    pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        for step in self.plan.steps() {
+        for step in self.steps() {
             hash.update(format!("{step:?}\n"));
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

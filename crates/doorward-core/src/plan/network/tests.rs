@@ -1,5 +1,7 @@
 //! Whole plans, as they read.
 
+mod complaints;
+
 use super::testing::{AsPlanned, account, account_region, by, id, interface, site};
 use super::*;
 use crate::inventory::{Instance, InterfaceAddress, Inventory, Tags};

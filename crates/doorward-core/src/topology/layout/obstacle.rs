@@ -114,7 +114,9 @@ pub enum Obstacle {
     #[error("no address is free for the instance of [environment.{environment}] in {subnet}")]
     NoAddress { environment: EnvironmentName, subnet: SubnetId },
     /// Nothing of an environment exists, so it is neither started nor stopped.
-    #[error("nothing of the environment {environment} exists: create it with `doorward apply {network}`")]
+    #[error(
+        "the environment {environment} has not been created, so it can be neither started nor stopped: create it with `doorward apply {network}`"
+    )]
     NotCreated { environment: EnvironmentName, network: NetworkName },
     /// The database of an environment is gone, without a snapshot.
     #[error(

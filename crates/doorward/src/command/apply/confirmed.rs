@@ -5,9 +5,11 @@ use std::path::Path;
 use doorward_core::name::NetworkName;
 use doorward_core::policy::Policy;
 
-use super::{Part, perform};
+use super::audited::RunLog;
+use super::report::Report;
+use super::{Part, RunOptions, bytes_of, perform};
 use crate::command::plan::{self, Planned};
-use crate::command::printer::{print, print_wrapped};
+use crate::command::printer::print_wrapped;
 use crate::command::{Code, Failure, confirm, note, runtime};
 use crate::store::{AuditFiles, Store, noted_installation};
 
@@ -22,13 +24,10 @@ pub(in crate::command) struct Confirmed<'a> {
     pub from: &'a plan::From,
     /// Whether it is performed without asking.
     pub yes: bool,
-    /// Whether the plan is printed as JSON.
-    pub json: bool,
+    pub options: &'a RunOptions,
     pub question: &'a str,
     /// What to do where there is no terminal to confirm at.
     pub otherwise: &'a str,
-    /// The command to run again after a failure.
-    pub again: &'a str,
 }
 
 impl Confirmed<'_> {
@@ -36,9 +35,12 @@ impl Confirmed<'_> {
     ///
     /// Fails if the plan is refused or not confirmed, if the account changed meanwhile, if a step failed, or if something is
     /// left.
-    pub fn perform(&self, planned: &Planned) -> Result<Option<Planned>, Failure> {
-        match self.json {
-            true => print(&plan::json(planned)?)?,
+    pub fn perform(&self, planned: &Planned, report: &mut Report) -> Result<Option<Planned>, Failure> {
+        if !self.yes {
+            self.options.asks(self.otherwise)?;
+        }
+        match report.is_json() {
+            true => report.plans(plan::value(planned)?),
             false => print_wrapped(&plan::text(planned))?,
         }
         planned.remarks().iter().for_each(|line| note(line));
@@ -62,18 +64,22 @@ impl Confirmed<'_> {
         keep_installations(self.path, self.policy, planned)?;
         runtime()?.block_on(async {
             for region in &planned.each {
+                let by = &region.owner.id;
+                let log = RunLog::of(self.path, self.policy, by, self.options.unrecorded)?;
                 let part = Part {
                     account_region: &region.read.declared,
-                    by: &region.owner.id,
+                    by,
+                    networks: &region.read.networks,
+                    environment: self.from.transition.as_ref().map(|(environment, _)| environment),
                     plan: region.proposal.plan.clone(),
                     actual: &region.read.inventory,
-                    again: self.again,
                 };
-                perform(part).await?;
+                perform(part, &log, report).await?;
             }
             Ok::<_, Failure>(())
         })?;
         let after = self.planned()?;
+        report.proves(&after)?;
         nothing_is_left(&after)?;
         Ok(Some(after))
     }
@@ -104,7 +110,7 @@ fn keep_installations(path: &Path, policy: &Policy, planned: &Planned) -> Result
         return Ok(());
     }
     let id = &drawn.owner.id;
-    let bytes = u32::from_str_radix(id.as_str(), 16).map_err(Failure::with(Code::Internal))?.to_be_bytes();
+    let bytes = bytes_of(id)?;
     let kept = runtime()?.block_on(async {
         let store = Store::open_with(&policy.server.store, &files, bytes).await?;
         let kept = store.installation().clone();

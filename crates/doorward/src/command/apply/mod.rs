@@ -1,7 +1,9 @@
 //! `doorward apply`: performs the plan of the declared networks and roles.
 
+mod audited;
 mod confirmed;
 mod performing;
+mod report;
 mod saved;
 
 use std::path::Path;
@@ -17,8 +19,10 @@ use super::{Code, Failure};
 use crate::policy_file;
 use saved::Saved;
 
+pub(super) use audited::RunLog;
 pub(super) use confirmed::Confirmed;
 pub(super) use performing::{Part, perform};
+pub(super) use report::{HELP, Report};
 
 /// Make an account match the declared networks and roles
 ///
@@ -29,13 +33,17 @@ pub(super) use performing::{Part, perform};
 /// Every resource that is created has tags with the installation and its purpose. After a failure, after Ctrl-C, or after
 /// the process was killed, run the command again: it reads the account, plans what is left, and creates nothing twice.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   doorward apply
   doorward apply main --yes
+  doorward apply --yes --json | jq -r '.runs[].not_done[].what'
   doorward apply main.plan         a plan that `doorward plan --out` saved
 
 Exit code 0: the account is as declared. 1: you did not confirm, something prevents the plan, a quota would be exceeded, or \
-an intent would be or is broken. 69: a step failed; the output lists what is done and what is not. 130: stopped by Ctrl-C.")]
+an intent would be or is broken. 69: a step failed; the output lists what is done and what is not. 74: the audit log could \
+not be written, and nothing was done. 130: stopped by Ctrl-C.
+
+{HELP}"))]
 pub struct Apply {
     /// The networks, by default all of the policy; or a file with a saved plan
     #[arg(value_name = "PLAN|NETWORK")]
@@ -43,15 +51,50 @@ pub struct Apply {
     /// Perform the plan without asking
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// What all commands that perform a plan have in common.
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
     /// The installation that owns the networks; by default that of the store, or the one that the tags in the account
     /// name
     #[arg(long, value_name = "ID")]
-    installation: Option<InstallationId>,
+    pub installation: Option<InstallationId>,
+    /// Print JSON without asking: the plan, and the steps that are done, failed and left, also after a failure
+    #[arg(long)]
+    pub json: bool,
+    /// Perform the plan even if the store does not answer, so that the audit log does not have it
+    #[arg(long)]
+    pub unrecorded: bool,
+}
+
+impl RunOptions {
+    /// Fails where nobody may be asked, because the plan is not shown before the end.
+    pub fn asks(&self, otherwise: &str) -> Result<(), Failure> {
+        match self.json {
+            true => Err(Failure::new(Code::Usage, "`--json` does not ask").hint(otherwise)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The random bytes that an installation has its name from.
+fn bytes_of(id: &InstallationId) -> Result<[u8; 4], Failure> {
+    let number = u32::from_str_radix(id.as_str(), 16).map_err(Failure::with(Code::Internal))?;
+    Ok(number.to_be_bytes())
 }
 
 impl Apply {
     /// Plans, asks, performs, and proves that nothing is left to do.
     pub fn run(self, path: &Path) -> Result<ExitCode, Failure> {
+        let mut report = Report::new("apply", self.options.json, self.again());
+        let ended = self.perform(path, &mut report);
+        report.finish(ended).map(|()| ExitCode::SUCCESS)
+    }
+
+    fn perform(&self, path: &Path, report: &mut Report) -> Result<(), Failure> {
         let policy = policy_file::policy_alone(path)?;
         let saved = self.saved(&policy)?;
         let networks = match &saved {
@@ -62,26 +105,24 @@ impl Apply {
             Some(saved) => saved.clone(),
             None => plan::drawn()?,
         };
-        let from = plan::From::live(self.installation.clone(), Some(drawn));
+        let from = plan::From::live(self.options.installation.clone(), Some(drawn));
         let planned = plan::planned(path, &policy, &networks, &from)?;
         if let Some(saved) = &saved {
             saved.is_of(&planned)?;
         }
-        let again = self.again();
         let confirmed = Confirmed {
             path,
             policy: &policy,
             networks: &networks,
             from: &from,
             yes: self.yes,
-            json: false,
+            options: &self.options,
             question: "Perform this plan?",
             otherwise: "run `doorward apply --yes` to perform the plan without asking",
-            again: &again,
         };
-        match confirmed.perform(&planned)? {
-            Some(after) => proven(&after),
-            None => Ok(ExitCode::SUCCESS),
+        match confirmed.perform(&planned, report)? {
+            Some(after) => proven(&after, report),
+            None => Ok(()),
         }
     }
 
@@ -139,10 +180,12 @@ fn not_a_network(text: &str, policy: &Policy) -> Option<Failure> {
 }
 
 /// That the account keeps every intent.
-fn proven(planned: &Planned) -> Result<ExitCode, Failure> {
-    print_wrapped(&plan::text(planned))?;
+fn proven(planned: &Planned, report: &Report) -> Result<(), Failure> {
+    if !report.is_json() {
+        print_wrapped(&format!("\n{}", plan::text(planned)))?;
+    }
     if planned.is_refused() {
         return Err(Failure::new(Code::No, "the account is as declared, and breaks an intent: see above"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

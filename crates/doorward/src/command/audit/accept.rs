@@ -74,7 +74,7 @@ impl Accept {
             return Err(Failure::new(Code::No, what).hint("check it again with `doorward audit verify`"));
         }
         let now = Timestamp::now();
-        let who = super::reader();
+        let who = super::local_user();
         // Nobody can say under which password they opened what they have.
         let seen = store.seen_passwords(now).await.map_err(Failure::with(Code::Io))?;
         let doubted: BTreeSet<Person> =

@@ -117,7 +117,7 @@ fn late() -> Failure {
 
 /// Records in the audit log that it is read, before it is.
 async fn read(requests: &Requests) -> Result<(), Failure> {
-    let event = Event::new(Timestamp::now(), reader(), What::RecordRead);
+    let event = Event::new(Timestamp::now(), local_user(), What::RecordRead);
     let recorded = tokio::time::timeout(ANSWERS, requests.record(vec![event])).await;
     let recorded = recorded.unwrap_or(Err(store::Error::Late.into()));
     recorded.map_err(|error| {
@@ -127,7 +127,7 @@ async fn read(requests: &Requests) -> Result<(), Failure> {
 }
 
 /// Whoever runs this, by the name that the machine gives them: nobody asked for a password.
-fn reader() -> Who {
+pub(super) fn local_user() -> Who {
     let login = backend::login();
     match login.user.as_deref().map(str::parse) {
         Some(Ok(name)) => Who::Unproved { name, login },

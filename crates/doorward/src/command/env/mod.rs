@@ -13,6 +13,7 @@ use doorward_core::name::EnvironmentName;
 use doorward_core::policy::{Policy, did_you_mean};
 use doorward_core::topology::{Environment, EnvironmentParts};
 
+use super::apply::Report;
 use super::plan::Planned;
 use super::{Code, Failure, print};
 
@@ -65,14 +66,16 @@ fn declared<'p>(policy: &'p Policy, name: &EnvironmentName) -> Result<&'p Enviro
     })
 }
 
-/// Fails unless an environment is in the state that was asked for: a database that failed is neither started nor stopped.
+/// Notes the state of an environment, and fails unless it is the one that was asked for: a database that failed is neither started nor stopped.
 fn is_in_state(
     planned: &Planned,
     environment: &Environment,
     is_reached: impl Fn(&EnvironmentParts<'_>) -> bool,
+    report: &mut Report,
 ) -> Result<(), Failure> {
     for region in &planned.each {
         let parts = EnvironmentParts::of(environment, &region.read.inventory, &region.owner.id);
+        report.environment(environment, &parts)?;
         if !is_reached(&parts) {
             let what = format!("the environment {} is {}", environment.name, parts.state());
             return Err(Failure::new(Code::No, what)
@@ -85,8 +88,9 @@ fn is_in_state(
     Ok(())
 }
 
-/// Prints the state of an environment after it was started or stopped.
+/// Prints the state of an environment after it was started or stopped, below the plan.
 fn print_state(planned: &Planned, environment: &Environment) -> Result<(), Failure> {
+    print("\n")?;
     for region in &planned.each {
         let parts = EnvironmentParts::of(environment, &region.read.inventory, &region.owner.id);
         let (name, at, state) = (&environment.name, &region.read.declared, parts.state());

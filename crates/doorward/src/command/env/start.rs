@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use doorward_core::name::{EnvironmentName, InstallationId};
+use doorward_core::name::EnvironmentName;
 use doorward_core::topology::{EnvironmentParts, EnvironmentState, Transition};
 
 use super::{declared, is_in_state, paths, print_state};
-use crate::command::apply::Confirmed;
+use crate::command::apply::{Confirmed, HELP, Report, RunOptions};
 use crate::command::{Failure, plan};
 use crate::policy_file;
 
@@ -21,14 +21,15 @@ use crate::policy_file;
 /// In the end the account is read again: the paths from and to the instance and the database have to be those of the
 /// declaration.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   doorward env start dev
   doorward env start dev --yes
 
 Exit code 0: the environment runs as declared. 1: you did not confirm, something prevents it, or its paths are not those of \
-the declaration. 69: a step failed; the output lists what is done and what is not. 130: stopped by Ctrl-C.
+the declaration. 69: a step failed; the output lists what is done and what is not. 74: the \
+audit log could not be written, and nothing was done. 130: stopped by Ctrl-C.
 
-JSON: as of `doorward plan --json`, with \"lost\": [TEXT…] and \"states\": [{\"state\": \"running|stopped|snapshot\", \"cost\"}].")]
+{HELP} The plan has \"lost\": [TEXT…] and \"states\": [{{\"state\": \"running|stopped|snapshot\", \"cost\"}}]."))]
 pub(super) struct Start {
     /// The environment
     #[arg(value_name = "NAME")]
@@ -36,44 +37,43 @@ pub(super) struct Start {
     /// Start it without asking
     #[arg(long)]
     yes: bool,
-    /// Print the plan as JSON; needs --yes
-    #[arg(long, requires = "yes")]
-    json: bool,
-    /// The installation that owns the environment; by default that of the store, or the one that the tags in the account
-    /// name
-    #[arg(long, value_name = "ID")]
-    installation: Option<InstallationId>,
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 impl Start {
     pub(super) fn run(self, path: &Path) -> Result<ExitCode, Failure> {
+        let again = format!("doorward env start {}", self.name);
+        let mut report = Report::new("env start", self.options.json, again);
+        let ended = self.perform(path, &mut report);
+        report.finish(ended).map(|()| ExitCode::SUCCESS)
+    }
+
+    fn perform(&self, path: &Path, report: &mut Report) -> Result<(), Failure> {
         let policy = policy_file::policy_alone(path)?;
         let environment = declared(&policy, &self.name)?;
-        let name = &self.name;
         let networks = std::slice::from_ref(&environment.network);
-        let mut from = plan::From::live(self.installation.clone(), None);
-        from.transition = Some((name.clone(), Transition::Start));
-        let again = format!("doorward env start {name}");
+        let mut from = plan::From::live(self.options.installation.clone(), None);
+        from.transition = Some((self.name.clone(), Transition::Start));
         let confirmed = Confirmed {
             path,
             policy: &policy,
             networks,
             from: &from,
             yes: self.yes,
-            json: self.json,
+            options: &self.options,
             question: "Start the environment?",
-            otherwise: &format!("run `{again} --yes` to start it without asking"),
-            again: &again,
+            otherwise: &format!("run `{} --yes` to start it without asking", report.again()),
         };
         let planned = confirmed.planned()?;
-        let after = confirmed.perform(&planned)?;
+        let after = confirmed.perform(&planned, report)?;
         let is_running = |parts: &EnvironmentParts<'_>| parts.state() == EnvironmentState::Running;
-        is_in_state(after.as_ref().unwrap_or(&planned), environment, is_running)?;
-        let declared = plan::From::live(self.installation.clone(), None);
+        is_in_state(after.as_ref().unwrap_or(&planned), environment, is_running, report)?;
+        let declared = plan::From::live(self.options.installation.clone(), None);
         paths::as_declared(&plan::planned(path, &policy, networks, &declared)?, environment)?;
-        if let Some(after) = after.filter(|_| !self.json) {
-            print_state(&after, environment)?;
+        match after {
+            Some(after) if !report.is_json() => print_state(&after, environment),
+            _ => Ok(()),
         }
-        Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use doorward_core::plan::Plan;
 use doorward_core::plan::network::{Cost, NetworkStep};
 use doorward_core::price::Money;
 use serde::Serialize;
@@ -66,14 +67,14 @@ struct StateView {
 }
 
 #[derive(Serialize)]
-struct StepView {
+pub(in crate::command) struct StepView {
     number: usize,
     what: String,
     kind: String,
     id: String,
     why: String,
     destroys: bool,
-    /// None where no price is known.
+    /// None where no price is known, or none was calculated.
     usd_per_month: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown_prices: Vec<String>,
@@ -135,7 +136,7 @@ fn of_region<'a>(planned: &'a Planned, plan: &'a RegionPlan) -> PlanView<'a> {
         installation: (!owner.is_new).then(|| owner.id.as_str()),
         account_digest: proposal.plan.made_from().to_string(),
         digest: proposal.digest(),
-        steps: steps.map(|(number, (step, cost))| self::step(number, step, cost)).collect(),
+        steps: steps.map(|(number, (step, cost))| self::step(number, step, Some(cost))).collect(),
         cost: cost(&proposal.sum),
         nat: nat.collect(),
         quotas: QuotasView {
@@ -153,7 +154,12 @@ fn of_region<'a>(planned: &'a Planned, plan: &'a RegionPlan) -> PlanView<'a> {
     }
 }
 
-fn step(number: usize, step: &NetworkStep, cost: &Cost) -> StepView {
+/// Steps whose costs were not calculated.
+pub(in crate::command) fn steps_as_json(plan: &Plan<NetworkStep>) -> Vec<StepView> {
+    (1..).zip(plan.steps()).map(|(number, step)| self::step(number, step, None)).collect()
+}
+
+fn step(number: usize, step: &NetworkStep, cost: Option<&Cost>) -> StepView {
     let touches = step.change.touches();
     StepView {
         number,
@@ -162,8 +168,8 @@ fn step(number: usize, step: &NetworkStep, cost: &Cost) -> StepView {
         id: touches.id().to_owned(),
         why: step.why.to_string(),
         destroys: step.change.destroys(),
-        usd_per_month: cost.unknown.is_empty().then(|| usd(cost.month)),
-        unknown_prices: cost.unknown.iter().map(ToString::to_string).collect(),
+        usd_per_month: cost.filter(|cost| cost.unknown.is_empty()).map(|cost| usd(cost.month)),
+        unknown_prices: cost.iter().flat_map(|cost| &cost.unknown).map(ToString::to_string).collect(),
     }
 }
 

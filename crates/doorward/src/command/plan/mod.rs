@@ -23,7 +23,7 @@ use super::printer::print_wrapped;
 use super::{Code, Failure, note, prices, print};
 use crate::policy_file;
 
-pub(super) use json::FORMAT;
+pub(super) use json::{FORMAT, StepView, steps_as_json};
 pub(super) use owner::{drawn, of as owner_of};
 pub(super) use planned::{Planned, broken_without};
 pub(super) use scope::{read, seen_place};
@@ -142,9 +142,9 @@ pub(super) fn planned(
     Planned::of(path, policy, &table, read, named, transition)
 }
 
-/// A plan as JSON, with a line's end.
-pub(super) fn json(planned: &Planned) -> Result<String, Failure> {
-    super::json(&json::document(planned))
+/// A plan as JSON.
+pub(super) fn value(planned: &Planned) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(json::document(planned)).map_err(Failure::with(Code::Internal))
 }
 
 /// A plan as people read it.
@@ -178,6 +178,14 @@ pub(super) const READ_AGAIN: &str =
 /// Nothing can be planned: everything that prevents it. Parts of the account that were not read come first, because what
 /// else prevents the plan may follow from them.
 fn prevented(found: &[Obstacle], is_recorded: bool) -> Failure {
+    if let [
+        only @ (Obstacle::NotCreated { network, .. }
+        | Obstacle::NoData { network, .. }
+        | Obstacle::Unapplied { network, .. }),
+    ] = found
+    {
+        return Failure::new(Code::No, only.to_string()).hint(format!("run `doorward apply {network}`"));
+    }
     let lines = found.iter().map(ToString::to_string);
     let unread = found.iter().filter(|it| matches!(it, Obstacle::Unread(_))).count();
     if unread == 0 {

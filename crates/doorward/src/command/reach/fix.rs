@@ -70,7 +70,7 @@ fn as_text(repair: &Repair, asked: &Asked<'_>, inventory: &Inventory) -> String 
             }
         }
     }
-    let left = repair.left.iter().flat_map(|blocker| text::blocker(blocker, asked.flows));
+    let left = repair.left.iter().flat_map(|blocker| crate::answer_text::blocker(blocker, asked.flows));
     text::section(&mut lines, "not fixed by a change", left.collect());
     let gaps = if repair.verdict == Verdict::Yes { Vec::new() } else { repair.gaps.clone() };
     text::section(&mut lines, "could not be read", gaps.iter().map(ToString::to_string).collect());

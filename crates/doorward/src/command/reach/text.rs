@@ -1,8 +1,8 @@
 //! An answer as people read it: the verdict in a line, the path hop by hop, and everything that blocks it.
 
-use doorward_core::reach::{Answer, Back, Blocker, Fix, Flows, Hop, Part, Selector, Verdict};
+use doorward_core::reach::{Answer, Back, Flows, Part, Selector, Verdict};
 
-use crate::answer_text::{FLOWS, folded, named, verdict};
+use crate::answer_text::{FLOWS, blocker, folded, hops, verdict};
 use crate::command::count;
 
 /// How many pairs are listed before the rest is counted.
@@ -72,22 +72,6 @@ fn wrapped(flows: &Flows) -> Vec<String> {
     lines
 }
 
-/// Each hop in a line: its kind, its name, and why it allows the traffic.
-pub(in crate::command) fn hops(hops: &[Hop]) -> Vec<String> {
-    let rows: Vec<[String; 2]> = hops
-        .iter()
-        .map(|hop| [hop.resource.kind().to_string(), named(&hop.resource, hop.name.as_deref())])
-        .collect();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let (kinds, names) = (width(0), width(1));
-    let lines = rows.iter().zip(hops).map(|([kind, name], hop)| {
-        format!("{kind:kinds$}  {name:names$}  {}", hop.because).trim_end().to_owned()
-    });
-    lines.collect()
-}
-
 /// A line if all replies are allowed, or else the path of those that are.
 fn replies(text: &mut String, back: &Back) {
     let ports: Vec<String> = back.ports.iter().map(ToString::to_string).collect();
@@ -139,28 +123,6 @@ fn parts(answer: &Answer) -> Vec<String> {
     let more = parts.len().saturating_sub(PARTS);
     let more = (more > 0).then(|| format!("and {} more; --json has all", count(more, "pair", "pairs")));
     lines.chain(more).collect()
-}
-
-/// The code, the resource, the reason and the fix.
-pub(in crate::command) fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
-    let Blocker { code, resource, name, why, fix, flows, replies } = blocker;
-    let kind = resource.kind();
-    let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
-    let what = if *replies { "replies of " } else { "" };
-    let all = asked.is_none_or(|asked| flows.covers(asked));
-    if *replies || !all {
-        lines.push(format!("  blocks       {what}{}", folded(flows)));
-    }
-    lines.push(format!("  because      {why}"));
-    let fixes = match fix {
-        Fix::Changes(changes) => changes.iter().map(ToString::to_string).collect(),
-        Fix::Advice(advice) => vec![advice.clone()],
-    };
-    for (number, fix) in fixes.iter().filter(|fix| !fix.is_empty()).enumerate() {
-        let title = if number == 0 { "fix" } else { "" };
-        lines.push(format!("  {title:11}  {fix}"));
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub async fn health(State(web): State<Arc<Web>>) -> (StatusCode, Json<Health>) {
 pub struct Readiness {
     ready: bool,
     reasons: Vec<String>,
+    /// What an operator may want to know, and what is no reason for an alert.
+    notes: Vec<String>,
 }
 
 /// `GET /readyz`: for monitoring. It needs no authentication, so it returns counts, names neither people
@@ -77,6 +79,17 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }
+    let intents = Arc::clone(&web.app().intents().borrow());
+    let (broken, undecided) = (intents.broken().count(), intents.undecided().count());
+    if broken > 0 {
+        let intents = if broken == 1 { "1 intent is" } else { &format!("{broken} intents are") };
+        reasons.push(format!("{intents} broken: `/operators` and the log show the path"));
+    }
+    let mut notes = Vec::new();
+    if undecided > 0 {
+        let intents = if undecided == 1 { "1 intent is" } else { &format!("{undecided} intents are") };
+        notes.push(format!("{intents} undecided: `/operators` and the log say what could not be read"));
+    }
     let store = web.app().store().clone();
     let poll = async move {
         let added = in_time(store.answers()).await.map_err(|_| "the store does not answer")?;
@@ -91,7 +104,7 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
         reasons.push(why.to_owned());
     }
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(Readiness { ready: reasons.is_empty(), reasons }))
+    (code, Json(Readiness { ready: reasons.is_empty(), reasons, notes }))
 }
 
 /// A pass lately; or a start so recent that there was no time for one.

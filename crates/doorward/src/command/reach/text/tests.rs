@@ -2,7 +2,7 @@
 
 use doorward_core::inventory::{AccountRegion, Call, Gap, NamedResource, ResourceKind, ResourceRef};
 use doorward_core::net::Ports;
-use doorward_core::reach::{Answer, Back, Blocker, Code, Flows, Hop, Part, Selector, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Code, Fix, Flows, Hop, Part, Selector, Verdict};
 
 use super::*;
 

@@ -160,7 +160,9 @@ fn what_prevents_a_start_says_what_to_do() {
     };
     assert_eq!(
         obstacle(DEV, &account),
-        ["nothing of the environment dev exists: create it with `doorward apply main`"]
+        [
+            "the environment dev has not been created, so it can be neither started nor stopped: create it with `doorward apply main`"
+        ]
     );
     let (_, mut created) = planned(&laid_out(DEV, &account).expect("a layout"), &account);
     assert_eq!(
