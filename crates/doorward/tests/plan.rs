@@ -67,6 +67,18 @@ impl Give for Numbers {
             ("dev/database", "doorward-dev-final"),
             ("dev/instance/interface", "eni"),
             ("dev/instance", "i"),
+            ("prod/database", "doorward-prod-final"),
+            ("/interface", "eni"),
+            ("prod/instance", "i"),
+            ("prod/launch-template", "lt"),
+            (
+                "prod/target-group",
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/doorward-prod/0a",
+            ),
+            (
+                "prod/balancer",
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/doorward-prod/0a",
+            ),
             ("private-route-table", "rtb"),
             ("route-table", "rtb"),
             ("subnet", "subnet"),
@@ -125,8 +137,12 @@ fn performed(policy: &Policy, account: &Path) -> Inventory {
 
 #[test]
 fn what_was_performed_leaves_nothing_to_change() {
-    for (policy, account) in [("doorward.toml", "empty"), ("default.toml", "default"), ("dev.toml", "empty")]
-    {
+    for (policy, account) in [
+        ("doorward.toml", "empty"),
+        ("default.toml", "default"),
+        ("dev.toml", "empty"),
+        ("prod.toml", "empty"),
+    ] {
         let file = fixtures().join(policy);
         let text = fs::read_to_string(&file).expect("a policy");
         let parsed = doorward_core::policy::parse(&text, policy).expect("a policy");
@@ -246,13 +262,14 @@ fn the_commands_of_the_tutorial_run_as_they_are_written() {
     let folder = clone.path().join("tutorial");
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
     let declared = blocks(&document, "toml");
-    let [first, roles, environments, adopted, intents, prices] = declared.as_slice() else {
+    let [first, roles, environments, prod, adopted, intents, prices] = declared.as_slice() else {
         panic!("{} blocks", declared.len())
     };
     let head = first.split("[network.main]").next().unwrap_or_default();
     write("doorward.toml", first);
     write("default.toml", &format!("{head}{roles}{intents}"));
     write("dev.toml", &format!("{head}{environments}"));
+    write("prod.toml", &format!("{head}{prod}"));
     let adopted =
         doorward_core::policy::parse(&format!("{head}{adopted}"), "adopted.toml").expect("a policy");
     assert_eq!(adopted.topology.roles.len(), 2);
@@ -285,6 +302,8 @@ fn the_commands_of_the_tutorial_run_as_they_are_written() {
     ends(&["plan", "--inventory", "empty"], 2, "subnets = \"/21\"");
     ends(&["plan", "--policy", "dev.toml", "--inventory", "empty"], 2, "create the database doorward-dev");
     ends(&["env", "list", "--policy", "dev.toml", "--inventory", "empty"], 0, "not created");
+    let created = "create the Auto Scaling group doorward-prod (2 to 4 instances)";
+    ends(&["plan", "--policy", "prod.toml", "--inventory", "empty"], 2, created);
     ends(&["check", "--policy", "default.toml", "--inventory", "default"], 3, "undecided");
     ends(&["prices", "show", "sa-east-1", "--prices", "prices.toml"], 0, "$0.093");
     write(

@@ -26,6 +26,9 @@ const IS_BUSY: &[&str] = &[
     "InvalidReplicationGroupState",
     "InvalidServerlessCacheStateFault",
     "ResourceConflictException",
+    "ResourceContention",
+    "ResourceInUse",
+    "ScalingActivityInProgress",
 ];
 
 /// What a failure means for the call.
@@ -122,7 +125,7 @@ impl Run {
             _ if error.is_throttling() => Meaning::Throttled,
             _ if error.is_doubtful() => Meaning::Doubtful,
             Error::Refused { code, .. } if IS_BUSY.contains(&code.as_str()) => Meaning::Busy,
-            Error::Refused { code, message, .. } if is_missing(code) && self.names_own(message) => {
+            Error::Refused { code, message, .. } if is_missing(code, message) && self.names_own(message) => {
                 Meaning::Unseen
             }
             _ => Meaning::Final,
@@ -130,10 +133,12 @@ impl Run {
     }
 }
 
-/// Whether a code says that something does not exist: `InvalidSubnetID.NotFound`, `NatGatewayNotFound`, and RDS's
-/// `InvalidSubnet`.
-fn is_missing(code: &str) -> bool {
-    code.ends_with("NotFound") || code == "InvalidSubnet"
+/// Whether a code says that something does not exist: `InvalidSubnetID.NotFound`, `NatGatewayNotFound`, RDS's `InvalidSubnet`,
+/// and of Elastic Load Balancing `InvalidSecurityGroup`. Auto Scaling has one code for all that is wrong with a request.
+fn is_missing(code: &str, message: &str) -> bool {
+    code.ends_with("NotFound")
+        || matches!(code, "InvalidSubnet" | "InvalidSecurityGroup")
+        || (code == "ValidationError" && message.contains("not exist"))
 }
 
 impl Tried {

@@ -13,6 +13,7 @@ mod environments;
 mod lifecycle;
 mod remove;
 mod run;
+mod scaled;
 mod schedule;
 mod set;
 mod step;

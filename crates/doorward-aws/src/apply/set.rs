@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    DnsAttribute, InternetGatewayId, Owned, Peer, Route, RouteTableId, RuleIdentity, SecurityGroupId,
-    SubnetId, VpcId,
+    DnsAttribute, InternetGatewayId, LoadBalancer, LoadBalancerKind, Owned, Peer, Route, RouteTableId,
+    RuleIdentity, SecurityGroupId, SubnetId, VpcId,
 };
 use doorward_core::plan::Step;
 use doorward_core::plan::network::{Modified, everything_out};
@@ -13,6 +13,7 @@ use doorward_core::topology::Holder;
 use super::NotDone;
 use super::again::Attempts;
 use super::run::{Reporter, Run, Tried};
+use crate::operation::balancer::SetSecurityGroups;
 use crate::operation::cache::{ModifyCacheCluster, ModifyReplicationGroup, ModifyServerlessCache};
 use crate::operation::container::UpdateService;
 use crate::operation::database::{ModifyDBCluster, ModifyDBInstance, ModifyDBProxy, ModifyDBSubnetGroup};
@@ -275,6 +276,16 @@ impl Run {
                 let subnets = self.actual.functions.get(&key).ok_or_else(missing)?.subnets.clone();
                 let operation = UpdateFunctionConfiguration { function: name.clone(), subnets, groups };
                 self.set(&operation, reporter).await
+            }
+            Holder::Balancer(account_region, name) => {
+                let mut all = self.actual.load_balancers.values();
+                let is_it = |it: &&LoadBalancer| {
+                    it.name == *name
+                        && it.account_region == *account_region
+                        && it.kind == LoadBalancerKind::Application
+                };
+                let balancer = all.find(is_it).ok_or_else(missing)?.arn.clone();
+                self.set(&SetSecurityGroups { balancer, groups }, reporter).await
             }
             Holder::Service(arn) => {
                 let service = self.actual.container_services.get(arn).ok_or_else(missing)?;

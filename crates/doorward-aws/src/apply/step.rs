@@ -67,6 +67,7 @@ impl Run {
             Change::DeleteDatabase { name, snapshot, .. } => {
                 self.delete_database(name, snapshot, reporter).await
             }
+            Change::Scaled(change) => self.scaled(change, reporter).await,
             Change::Await(awaited) => self.wait(awaited, reporter).await,
             Change::DeleteEndpoint(_)
             | Change::DeleteRoute(..)

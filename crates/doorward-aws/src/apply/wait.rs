@@ -19,7 +19,7 @@ pub(super) enum Polled {
 }
 
 /// How often a state is polled. With the default pace, AWS's own bound of ten minutes for NAT gateways, a quarter of an hour for
-/// endpoints, for databases and their snapshots an hour, twice that of AWS's, and for the interfaces of Lambda the 45 minutes after which Terraform gives up.
+/// endpoints, load balancers and new targets, for databases and their snapshots an hour, twice that of AWS's, and for the interfaces of Lambda the 45 minutes after which Terraform gives up.
 fn polls(awaited: &Awaited) -> u32 {
     match awaited {
         Awaited::NatGateway(_) => 43,
@@ -28,6 +28,8 @@ fn polls(awaited: &Awaited) -> u32 {
         Awaited::InstanceRuns(_) | Awaited::InstanceStopped(_) | Awaited::InstanceGone(_) => 43,
         Awaited::Database(..) | Awaited::DatabaseStopped(..) | Awaited::DatabaseGone(..) => 243,
         Awaited::Snapshot(..) => 243,
+        Awaited::Balancer(..) | Awaited::GroupServes(..) => 63,
+        Awaited::BalancerGone(..) | Awaited::GroupGone(..) => 83,
         Awaited::GroupUnused(_) => 183,
     }
 }
@@ -127,6 +129,10 @@ impl Run {
             Awaited::DatabaseStopped(_, name) => self.database_stopped(name).await,
             Awaited::DatabaseGone(_, name) => self.database_gone(name).await,
             Awaited::Snapshot(_, name) => self.snapshot_available(name).await,
+            Awaited::Balancer(_, name) => self.balancer_active(name).await,
+            Awaited::BalancerGone(_, name) => self.balancer_gone(name).await,
+            Awaited::GroupServes(_, name) => self.group_serves(name).await,
+            Awaited::GroupGone(_, name) => self.group_gone(name).await,
             Awaited::GroupUnused(id) => {
                 let users = self.users(id).await?;
                 Ok(if users.is_empty() { Polled::Reached } else { Polled::NotYet(users.join(", ")) })

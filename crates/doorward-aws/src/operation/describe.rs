@@ -27,19 +27,19 @@ macro_rules! describe {
             pub(crate) token: Option<String>,
         }
 
-        impl super::Operation for $call {
+        impl crate::operation::Operation for $call {
             const NAME: &'static str = $name;
-            const SERVICE: super::Service = super::Service::Ec2;
+            const SERVICE: crate::operation::Service = crate::operation::Service::Ec2;
             type Answer = $answer;
 
-            fn body(&self) -> super::Body {
+            fn body(&self) -> crate::operation::Body {
                 let mut form = crate::wire::Form::default();
-                super::describe::page(&mut form, $page, self.token.as_deref());
-                super::Body::Form(form)
+                crate::operation::describe::page(&mut form, $page, self.token.as_deref());
+                crate::operation::Body::Form(form)
             }
         }
 
-        impl super::Paged for $call {
+        impl crate::operation::Paged for $call {
             type Item = $item;
 
             fn at(&self, token: String) -> Self {

@@ -11,6 +11,7 @@ pub(crate) mod document;
 pub(crate) mod find;
 pub(crate) mod key;
 pub(crate) mod network;
+pub(crate) mod scaling;
 pub(crate) mod session;
 
 mod list_functions;
@@ -231,6 +232,7 @@ pub(crate) enum Service {
     LoadBalancing,
     Quotas,
     Rds,
+    Scaling,
     Ssm,
     Sts,
 }
@@ -251,6 +253,7 @@ impl Service {
             Self::LoadBalancing => "Elastic Load Balancing v2",
             Self::Quotas => "Service Quotas",
             Self::Rds => "RDS",
+            Self::Scaling => "Auto Scaling",
             Self::Ssm => "SSM",
             Self::Sts => "STS",
         }
@@ -275,6 +278,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Quotas => "servicequotas",
             Self::Rds => "rds",
+            Self::Scaling => "autoscaling",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
@@ -319,6 +323,7 @@ impl Service {
             Self::LoadBalancing => "2015-12-01",
             Self::Quotas => "2019-06-24",
             Self::Rds => "2014-10-31",
+            Self::Scaling => "2011-01-01",
             Self::Ssm => "2014-11-06",
             Self::Sts => "2011-06-15",
         };
@@ -344,6 +349,7 @@ impl Service {
             | Self::Lambda
             | Self::LoadBalancing
             | Self::Rds
+            | Self::Scaling
             | Self::Sts => return None,
         };
         Some(format!("{target}.{call}"))
@@ -365,7 +371,11 @@ impl Service {
             Self::Ec2 | Self::Iam | Self::Sts => {
                 quick_xml::de::from_str(text()?).map_err(|error| error.to_string())
             }
-            Self::ClassicLoadBalancing | Self::ElastiCache | Self::LoadBalancing | Self::Rds => {
+            Self::ClassicLoadBalancing
+            | Self::ElastiCache
+            | Self::LoadBalancing
+            | Self::Rds
+            | Self::Scaling => {
                 let wrapped = quick_xml::de::from_str::<Wrapped<A>>(text()?);
                 Ok(wrapped.map_err(|error| error.to_string())?.0)
             }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    AccountRegion, Call, CrossZone, DnsAttributes, Inventory, Listener, LoadBalancer, LoadBalancerKind,
-    Target, TargetGroup, VpcId,
+    AccountRegion, Call, CrossZone, DnsAttributes, Inventory, LaunchTemplateId, LaunchTemplateVersion,
+    Listener, LoadBalancer, LoadBalancerKind, Tags, Target, TargetGroup, VpcId,
 };
 
 use super::Reader;
@@ -24,6 +24,10 @@ pub(crate) struct Apart {
     pub(super) group_attributes: BTreeMap<String, (Option<bool>, CrossZone)>,
     /// The targets of a group.
     pub(super) targets: BTreeMap<String, Vec<Target>>,
+    /// The tags of load balancers and target groups, by their ARNs.
+    pub(super) tags: BTreeMap<String, Tags>,
+    /// The versions of launch templates.
+    pub(super) versions: BTreeMap<LaunchTemplateId, BTreeMap<u64, LaunchTemplateVersion>>,
     /// The DNS attributes of a VPC.
     pub(super) dns: BTreeMap<VpcId, DnsAttributes>,
     /// What stands behind a proxy.
@@ -74,6 +78,18 @@ impl Apart {
         for (id, dns) in std::mem::take(&mut self.dns) {
             if let Some(vpc) = inventory.vpcs.get_mut(&id) {
                 vpc.dns = dns;
+            }
+        }
+        for (id, versions) in std::mem::take(&mut self.versions) {
+            if let Some(template) = inventory.launch_templates.get_mut(&id) {
+                template.versions = versions;
+            }
+        }
+        for (arn, tags) in std::mem::take(&mut self.tags) {
+            if let Some(balancer) = inventory.load_balancers.get_mut(&arn) {
+                balancer.tags = tags;
+            } else if let Some(group) = inventory.target_groups.get_mut(&arn) {
+                group.tags = tags;
             }
         }
         for balancer in inventory.load_balancers.values_mut() {

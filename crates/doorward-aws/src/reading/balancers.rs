@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, SubnetId, Target, TargetGroup, VpcId,
+    Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, SubnetId, Tags, Target, TargetGroup, VpcId,
 };
 
-use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
+use super::{Member, Reader, Unreadable, id, ids, needed_text, tags, text};
 use crate::operation::balancer::{
-    AttributesAnswer, ClassicInstance, ClassicListenerDescription, ClassicShape, HealthShape,
-    ListenerRuleShape, ListenerShape, LoadBalancerShape, TargetGroupShape,
+    AttributesAnswer, BalancerTagsShape, ClassicInstance, ClassicListenerDescription, ClassicShape,
+    HealthShape, ListenerRuleShape, ListenerShape, LoadBalancerShape, TargetGroupShape,
 };
 
 impl Member for ClassicShape {
@@ -45,7 +45,9 @@ impl Member for ClassicShape {
             kind: "instance".to_owned(),
             preserves_client: Some(false),
             cross_zone: Some(CrossZone::AsLoadBalancer),
+            health_path: None,
             targets: Some(targets),
+            tags: Tags::new(),
         };
         let balancer = LoadBalancer {
             arn: arn.clone(),
@@ -60,6 +62,7 @@ impl Member for ClassicShape {
             state: None,
             cross_zone: None,
             listeners: Some(listeners),
+            tags: Tags::new(),
         };
         reader.keep(|inventory| &mut inventory.load_balancers, arn.clone(), balancer, PartialEq::eq)?;
         reader.keep(|inventory| &mut inventory.target_groups, arn, group, PartialEq::eq)
@@ -69,10 +72,12 @@ impl Member for ClassicShape {
 fn listener_of_classic(shape: &ClassicListenerDescription, balancer: &str) -> Result<Listener, Unreadable> {
     let shape = shape.listener.as_ref().ok_or(Unreadable::Missing("Listener"))?;
     Ok(Listener {
+        arn: None,
         protocol: needed_text(shape.protocol.as_ref(), "Protocol")?,
         port: shape.port.ok_or(Unreadable::Missing("LoadBalancerPort"))?,
         target_groups: BTreeSet::from([balancer.to_owned()]),
         instance_port: Some(shape.instance_port.ok_or(Unreadable::Missing("InstancePort"))?),
+        certificate: None,
     })
 }
 
@@ -106,6 +111,7 @@ impl Member for LoadBalancerShape {
             state: self.state.as_ref().and_then(|state| text(state.code.as_ref())),
             cross_zone: None,
             listeners: None,
+            tags: Tags::new(),
         };
         reader.keep(|inventory| &mut inventory.load_balancers, arn, balancer, PartialEq::eq)
     }
@@ -130,7 +136,15 @@ impl Member for ListenerShape {
             }
         };
         let target_groups = self.actions.0.iter().flat_map(|action| action.target_groups()).collect();
-        let listener = Listener { protocol, port, target_groups, instance_port: None };
+        let certificate = self.certificates.0.iter().find_map(|it| text(it.arn.as_ref()));
+        let listener = Listener {
+            arn: Some(arn.clone()),
+            protocol,
+            port,
+            target_groups,
+            instance_port: None,
+            certificate,
+        };
         let strict = reader.contradicts;
         let listeners = reader.apart.listeners.entry(balancer).or_default();
         match listeners.insert(arn.clone(), listener) {
@@ -170,9 +184,25 @@ impl Member for TargetGroupShape {
             kind: text(self.kind.as_ref()).unwrap_or_else(|| "instance".to_owned()),
             preserves_client: None,
             cross_zone: None,
+            health_path: text(self.health_path.as_ref()),
             targets: None,
+            tags: Tags::new(),
         };
         reader.keep(|inventory| &mut inventory.target_groups, arn, group, PartialEq::eq)
+    }
+}
+
+impl Member for BalancerTagsShape {
+    const CALL: Call = Call::LoadBalancerTags;
+
+    fn named(&self) -> Option<&str> {
+        self.arn.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let arn = needed_text(self.arn.as_ref(), "ResourceArn")?;
+        reader.apart.tags.insert(arn, tags(&self.tags));
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ mod networks;
 mod peerings;
 mod reader;
 mod routes;
+mod scaling;
 mod source;
 mod transit;
 

@@ -7,12 +7,14 @@ use super::owned;
 use super::passed_over::Unread;
 use super::piece::Names;
 use super::shapes::{Held, shape};
-use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupShape};
+use crate::operation::balancer::{BalancerTagsShape, ClassicShape, LoadBalancerShape, TargetGroupShape};
 use crate::operation::cache::{CacheShape, CacheSubnetGroup, GroupOfCachesShape, ServerlessCacheShape};
 use crate::operation::database::{
     ClusterEndpointShape, ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyEndpointShape, ProxyShape,
     SnapshotShape,
 };
+use crate::operation::machine::{LaunchTemplateShape, LaunchTemplateVersionShape};
+use crate::operation::scaling::ScalingGroupShape;
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
     EndpointShape, FunctionShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
@@ -91,6 +93,10 @@ const KEYS: &[Key] = &[
     together(Call::LoadBalancerAttributes, owned::attributes, &["Key"], &[], &[]),
     together(Call::TargetHealth, owned::health, &["Target"], &["TargetHealth"], &[]),
     each::<TargetGroupShape>(&["TargetGroupArn"], &["HealthCheckProtocol", "HealthCheckEnabled", "VpcId"], &["DBProxyName", "RuleArn", "ListenerArn"]),
+    each::<BalancerTagsShape>(&["ResourceArn"], &[], &[]),
+    each::<LaunchTemplateVersionShape>(&["LaunchTemplateId"], &["LaunchTemplateData"], &[]),
+    each::<LaunchTemplateShape>(&["LaunchTemplateId"], &["LatestVersionNumber"], &["LaunchTemplateData"]),
+    each::<ScalingGroupShape>(&["AutoScalingGroupName"], &["MinSize"], &[]),
     each::<DatabaseShape>(&["DBInstanceIdentifier"], &["DBInstanceStatus"], &["DBSnapshotIdentifier"]),
     each::<SnapshotShape>(&["DBSnapshotIdentifier"], &["SnapshotType", "SnapshotCreateTime"], &["DBInstanceStatus"]),
     each::<ClusterShape>(&["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),

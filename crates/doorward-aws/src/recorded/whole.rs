@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::inventory::{AccountRegion, AttachmentTarget, Call, Gap, Inventory};
+use doorward_core::inventory::{AccountRegion, AttachmentTarget, Call, Gap, Inventory, Tags};
+use doorward_core::mark::Mark;
 
 use super::Pages;
 
@@ -50,6 +51,19 @@ fn nothing_to_ask(call: Call, inventory: &Inventory, answered: &BTreeMap<Call, P
     // own.
     if matches!(call, Call::VpcAttributes | Call::Zones) {
         return true;
+    }
+    // They tell nothing of who reaches what. Who lays out an environment needs them, where there is one of a Doorward.
+    match call {
+        Call::LoadBalancerTags => {
+            return !inventory.load_balancers.values().any(|it| it.name.starts_with("doorward-"));
+        }
+        Call::LaunchTemplates | Call::LaunchTemplateVersions | Call::ScalingGroups => {
+            let is_of_group =
+                |tags: &Tags| tags.contains_key(Mark::TAG) && tags.contains_key("aws:autoscaling:groupName");
+            let has_own = inventory.launch_templates.values().any(|it| it.tags.contains_key(Mark::TAG));
+            return !has_own && !inventory.instances.values().any(|it| is_of_group(&it.tags));
+        }
+        _ => {}
     }
     let to = |wanted: fn(&AttachmentTarget) -> bool| {
         inventory.attachments.values().any(|attachment| wanted(&attachment.to))

@@ -2,10 +2,13 @@
 
 use doorward_core::inventory::{Call, DnsAttribute, PrefixListId, TransitTableId, VpcId};
 
+use doorward_core::mark::Mark;
+
 use super::Survey;
 use crate::operation::balancer::{
     DescribeClassicLoadBalancers, DescribeListeners, DescribeLoadBalancerAttributes, DescribeLoadBalancers,
-    DescribeRules, DescribeTargetGroupAttributes, DescribeTargetGroups, DescribeTargetHealth,
+    DescribeRules, DescribeTags, DescribeTargetGroupAttributes, DescribeTargetGroups, DescribeTargetHealth,
+    TAGS_A_CALL,
 };
 use crate::operation::cache::{
     DescribeCacheClusters, DescribeCacheSubnetGroups, DescribeReplicationGroups, DescribeServerlessCaches,
@@ -17,6 +20,8 @@ use crate::operation::database::{
     DescribeDBClusterEndpoints, DescribeDBClusters, DescribeDBInstances, DescribeDBProxies,
     DescribeDBProxyEndpoints, DescribeDBProxyTargets, DescribeDBSnapshots, DescribeDBSubnetGroups,
 };
+use crate::operation::machine::{DescribeLaunchTemplateVersions, DescribeLaunchTemplates};
+use crate::operation::scaling::DescribeAutoScalingGroups;
 use crate::operation::{
     Asked, DescribeAddresses, DescribeAvailabilityZones, DescribeEgressOnlyInternetGateways,
     DescribeInstances, DescribeInternetGateways, DescribeManagedPrefixLists, DescribeNatGateways,
@@ -36,6 +41,7 @@ impl Survey {
         self.networks();
         self.gateways();
         self.load_balancers();
+        self.scaling();
         self.databases();
         self.ask(DescribeCacheClusters::default());
         self.ask(DescribeCacheSubnetGroups::default());
@@ -116,6 +122,7 @@ impl Survey {
         self.ask(DescribeClassicLoadBalancers::default());
         self.all(Call::LoadBalancers, DescribeLoadBalancers::default(), |survey, balancers| {
             survey.reader.take(&balancers);
+            survey.tags(balancers.iter().filter_map(|balancer| balancer.arn.clone()));
             for arn in balancers.into_iter().filter_map(|balancer| balancer.arn) {
                 survey.attributes(arn.clone());
                 survey.listeners(arn);
@@ -123,8 +130,30 @@ impl Survey {
         });
         self.all(Call::TargetGroups, DescribeTargetGroups::default(), |survey, groups| {
             survey.reader.take(&groups);
+            survey.tags(groups.iter().filter_map(|group| group.arn.clone()));
             for arn in groups.into_iter().filter_map(|group| group.arn) {
                 survey.target_group(arn);
+            }
+        });
+    }
+
+    /// Asks for the tags of load balancers or target groups.
+    fn tags(&mut self, arns: impl Iterator<Item = String>) {
+        let arns: Vec<String> = arns.collect();
+        for chunk in arns.chunks(TAGS_A_CALL) {
+            let operation = DescribeTags { arns: chunk.to_vec() };
+            self.one(Call::LoadBalancerTags, operation, |survey, answer| survey.reader.take(&answer.of.0));
+        }
+    }
+
+    fn scaling(&mut self) {
+        self.ask(DescribeAutoScalingGroups::default());
+        self.all(Call::LaunchTemplates, DescribeLaunchTemplates::default(), |survey, templates| {
+            survey.reader.take(&templates);
+            // Those of others are used by nothing of ours.
+            let ours = templates.into_iter().filter(|it| it.tags.0.iter().any(|tag| tag.key == Mark::TAG));
+            for template in ours.filter_map(|template| template.id) {
+                survey.ask(DescribeLaunchTemplateVersions { template, token: None });
             }
         });
     }

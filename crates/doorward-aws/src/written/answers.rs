@@ -151,6 +151,8 @@ fn account_regions(inventory: &Inventory) -> BTreeSet<AccountRegion> {
         .chain(inventory.transit_gateways.values().map(|gateway| &gateway.account_region))
         .chain(inventory.load_balancers.values().map(|balancer| &balancer.account_region))
         .chain(inventory.target_groups.values().map(|group| &group.account_region))
+        .chain(inventory.launch_templates.values().map(|template| &template.account_region))
+        .chain(inventory.scaling_groups.keys().map(|(account_region, _)| account_region))
         .chain(inventory.container_services.values().map(|service| &service.account_region))
         .chain(inventory.container_tasks.values().map(|task| &task.account_region))
         .map(unnamed)

@@ -3,7 +3,7 @@
 use doorward_core::inventory::{Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, TargetGroup};
 use serde_json::{Value, json};
 
-use super::answers::{Answers, each, texts, without_nulls};
+use super::answers::{Answers, each, tags, texts, without_nulls};
 use crate::reading::is_classic;
 
 impl Answers<'_> {
@@ -24,6 +24,14 @@ impl Answers<'_> {
         for group in self.inventory.target_groups.values().filter(|group| !is_classic(group, balancers)) {
             self.target_group(group);
         }
+        let tagged = balancers.values().map(|it| (&it.account_region, &it.arn, &it.tags));
+        let groups = self.inventory.target_groups.values();
+        let groups = groups.map(|it| (&it.account_region, &it.arn, &it.tags));
+        for (account_region, arn, of_it) in tagged.chain(groups).filter(|(_, _, of_it)| !of_it.is_empty()) {
+            let member = json!({"ResourceArn": arn, "Tags": tags(of_it)});
+            self.add(Call::LoadBalancerTags, account_region, member);
+        }
+        self.scaling();
     }
 
     fn balancer(&mut self, balancer: &LoadBalancer, kind: &str) {
@@ -48,18 +56,19 @@ impl Answers<'_> {
             self.add_apart(Call::LoadBalancerAttributes, &balancer.account_region, answer);
         }
         let Some(listeners) = &balancer.listeners else { return };
-        let arn = |number: usize| {
-            format!("{}/{number:016x}", balancer.arn.replacen(":loadbalancer/", ":listener/", 1))
+        let arn = |number: usize, it: &Listener| match &it.arn {
+            Some(arn) => arn.clone(),
+            None => format!("{}/{number:016x}", balancer.arn.replacen(":loadbalancer/", ":listener/", 1)),
         };
         let members: Value =
-            (1..).zip(listeners).map(|(number, it)| listener(balancer, it, &arn(number))).collect();
+            (1..).zip(listeners).map(|(number, it)| listener(balancer, it, &arn(number, it))).collect();
         let answer = json!({"LoadBalancerArn": balancer.arn, "Listeners": members});
         self.add_apart(Call::Listeners, &balancer.account_region, answer);
         let ruled = balancer.kind == LoadBalancerKind::Application;
         if ruled && !self.has_gap(Call::ListenerRules, &balancer.account_region) {
-            for (number, _) in (1..).zip(listeners) {
+            for (number, it) in (1..).zip(listeners) {
                 // Where its rules send is told with its default action: an inventory does not part them.
-                let answer = json!({"ListenerArn": arn(number), "Rules": []});
+                let answer = json!({"ListenerArn": arn(number, it), "Rules": []});
                 self.add_apart(Call::ListenerRules, &balancer.account_region, answer);
             }
         }
@@ -74,6 +83,7 @@ impl Answers<'_> {
             "Port": group.port,
             "VpcId": group.vpc,
             "TargetType": group.kind,
+            "HealthCheckPath": group.health_path,
         }));
         self.add(Call::TargetGroups, &group.account_region, member);
         let known = group.preserves_client.is_some() || group.cross_zone.is_some();
@@ -121,13 +131,14 @@ fn scheme(balancer: &LoadBalancer) -> &'static str {
 
 fn listener(balancer: &LoadBalancer, listener: &Listener, arn: &str) -> Value {
     let groups = each(&listener.target_groups, |group| json!({"TargetGroupArn": group, "Weight": 1}));
-    json!({
+    without_nulls(json!({
         "ListenerArn": arn,
         "LoadBalancerArn": balancer.arn,
         "Protocol": listener.protocol,
         "Port": listener.port,
         "DefaultActions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
-    })
+        "Certificates": listener.certificate.as_ref().map(|arn| json!([{ "CertificateArn": arn }])),
+    }))
 }
 
 fn classic(balancer: &LoadBalancer, instances: Option<&TargetGroup>) -> Value {

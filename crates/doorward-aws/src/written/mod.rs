@@ -8,6 +8,7 @@ mod balancers;
 mod gateways;
 mod groups;
 mod networks;
+mod scaling;
 mod services;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,28 @@ kind = "dev"
 image = "IMAGE"
 "#;
 
+/// A network with an environment behind a load balancer, whose parts have roles.
+pub const PROD: &str = r#"
+[network.main]
+nat = "none"
+endpoints = []
+[role.balancer]
+admits = { internet = ["tcp/80"] }
+on = ["environment:prod/balancer"]
+[role.web]
+admits = { balancer = ["tcp/8080"] }
+on = ["environment:prod/instance"]
+[role.db]
+admits = { web = ["tcp/5432"] }
+on = ["environment:prod/database"]
+[environment.prod]
+kind = "prod"
+listen = "http"
+port = 8080
+health = "/up"
+image = "IMAGE"
+"#;
+
 /// Roles of resources that exist already in the default VPC, which is split around what stands in it.
 pub fn in_default_vpc(instance: &str) -> String {
     format!(

@@ -16,6 +16,7 @@ mod faulty;
 mod killed;
 mod lifecycle;
 mod lost;
+mod prod;
 mod services;
 mod whole;
 mod world;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // moto is one process and answers one call at a time, so each thread has one of its own.
     arguments.test_threads = Some(world::MOTOS);
-    let areas: [(&str, Vec<Story>); 8] = [
+    let areas: [(&str, Vec<Story>); 9] = [
         ("whole", whole::stories()),
         ("killed", killed::stories()),
         ("faulty", faulty::stories()),
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ("destroyed", destroyed::stories()),
         ("environments", environments::stories()),
         ("lifecycle", lifecycle::stories()),
+        ("prod", prod::stories()),
     ];
     let named = areas.into_iter().flat_map(|(area, stories)| {
         stories.into_iter().map(move |(name, story)| (format!("{area}: {name}"), story))

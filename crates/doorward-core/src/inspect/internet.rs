@@ -301,7 +301,9 @@ mod tests {
             protocol: "HTTPS".into(),
             port,
             target_groups: Default::default(),
+            arn: None,
             instance_port: None,
+            certificate: None,
         };
         let balancer = LoadBalancer {
             arn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/0a1b".into(),
@@ -316,6 +318,7 @@ mod tests {
             state: None,
             cross_zone: None,
             listeners: Some([443, 8443].map(listener).to_vec()),
+            tags: Default::default(),
         };
         let balanced = |rules: &[&str]| {
             let owned = |account: Account, id: &str| {

@@ -75,6 +75,11 @@ calls! {
     TargetGroups: "elasticloadbalancing:DescribeTargetGroups", "elbv2-describe-target-groups", "TargetGroups", None;
     TargetGroupAttributes: "elasticloadbalancing:DescribeTargetGroupAttributes", "elbv2-describe-target-group-attributes", "Attributes", None;
     TargetHealth: "elasticloadbalancing:DescribeTargetHealth", "elbv2-describe-target-health", "TargetHealthDescriptions", None;
+    // Whose tags of load balancers and target groups are asked for is given by their ARNs.
+    LoadBalancerTags: "elasticloadbalancing:DescribeTags", "elbv2-describe-tags", "TagDescriptions", None;
+    LaunchTemplates: "ec2:DescribeLaunchTemplates", "ec2-describe-launch-templates", "LaunchTemplates", None;
+    LaunchTemplateVersions: "ec2:DescribeLaunchTemplateVersions", "ec2-describe-launch-template-versions", "LaunchTemplateVersions", None;
+    ScalingGroups: "autoscaling:DescribeAutoScalingGroups", "autoscaling-describe-auto-scaling-groups", "AutoScalingGroups", None;
     Databases: "rds:DescribeDBInstances", "rds-describe-db-instances", "DBInstances", Some("db:*");
     // IAM asks for the snapshot and for its database.
     DatabaseSnapshots: "rds:DescribeDBSnapshots", "rds-describe-db-snapshots", "DBSnapshots", Some("*");

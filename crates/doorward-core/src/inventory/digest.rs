@@ -51,6 +51,8 @@ impl Inventory {
             endpoints,
             load_balancers,
             target_groups: _,
+            launch_templates,
+            scaling_groups,
             databases,
             database_snapshots,
             database_clusters,
@@ -86,6 +88,13 @@ impl Inventory {
         hash.each("NAT gateways", nat_gateways.values());
         hash.each("endpoints", endpoints.values());
         hash.each("load balancers", load_balancers.values().map(|it| (&it.arn, &it.groups)));
+        hash.each("templates", launch_templates.values().map(|it| (&it.id, it.latest, &it.tags)));
+        hash.each(
+            "scaling groups",
+            scaling_groups
+                .iter()
+                .map(|(name, it)| (name, &it.template, it.min, it.max, &it.subnets, &it.tags)),
+        );
         hash.each("databases", databases.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
         hash.each("snapshots", database_snapshots.iter().map(|(name, it)| (name, &it.database, &it.tags)));
         hash.each("clusters", database_clusters.iter().map(|(name, it)| (name, &it.groups, &it.tags)));

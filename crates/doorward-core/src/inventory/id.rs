@@ -43,6 +43,17 @@ pub trait PlannedId: Sized {
 /// How a planned id begins; no answer is read as such.
 const PLANNED: &str = "new:";
 
+/// The ARN of what has no id, like a load balancer.
+impl PlannedId for String {
+    fn planned(purpose: &str) -> Self {
+        format!("{PLANNED}{purpose}")
+    }
+
+    fn is_planned(&self) -> bool {
+        self.starts_with(PLANNED)
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal, $like:literal) => {
         $(#[$doc])*
@@ -183,6 +194,11 @@ id!(
 id!(
     /// An image of EC2: what an instance is launched from.
     ImageId, "ami-", "image", "ami-0a1b2c3d4e5f60718"
+);
+
+id!(
+    /// A launch template.
+    LaunchTemplateId, "lt-", "launch template", "lt-0a1b2c3d4e5f60718"
 );
 
 id!(

@@ -13,6 +13,7 @@ mod network;
 mod owned;
 mod partition;
 mod resource;
+mod scaling;
 mod service;
 mod shared;
 mod snapshot;
@@ -39,9 +40,9 @@ pub use group::{
 };
 pub use id::{
     AccountId, AllocationId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId,
-    ImageId, InstanceId, InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId,
-    PlannedId, PrefixListId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId,
-    TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
+    ImageId, InstanceId, InterfaceId, InternetGatewayId, LaunchTemplateId, NatGatewayId, NetworkAclId,
+    NotAnId, PeeringId, PlannedId, PrefixListId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
 };
 pub use interface::{ElasticAddress, Image, Instance, Interface, InterfaceAddress};
 pub use network::{
@@ -51,6 +52,7 @@ pub use network::{
 pub use owned::{Owned, made_by};
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
+pub use scaling::{LaunchTemplate, LaunchTemplateVersion, ScalingGroup};
 pub use service::{
     Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
     DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, DeploymentController,
@@ -137,6 +139,9 @@ pub struct Inventory {
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// Target groups by ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
+    pub launch_templates: BTreeMap<LaunchTemplateId, LaunchTemplate>,
+    /// Auto Scaling groups by name.
+    pub scaling_groups: BTreeMap<(AccountRegion, String), ScalingGroup>,
     /// RDS instances by name.
     pub databases: BTreeMap<(AccountRegion, String), Database>,
     /// Manual snapshots of RDS instances by name: a final snapshot is one of them.
@@ -265,6 +270,8 @@ impl Inventory {
             endpoints,
             load_balancers,
             target_groups,
+            launch_templates,
+            scaling_groups,
             databases,
             database_snapshots,
             database_clusters,
@@ -309,6 +316,8 @@ impl Inventory {
             && *endpoints == other.endpoints
             && *load_balancers == other.load_balancers
             && *target_groups == other.target_groups
+            && *launch_templates == other.launch_templates
+            && *scaling_groups == other.scaling_groups
             && *databases == other.databases
             && *database_snapshots == other.database_snapshots
             && *database_clusters == other.database_clusters
@@ -358,6 +367,8 @@ impl Inventory {
             endpoints,
             load_balancers,
             target_groups,
+            launch_templates,
+            scaling_groups,
             databases,
             database_snapshots,
             database_clusters,
@@ -401,6 +412,8 @@ impl Inventory {
         shared::take(&mut self.transit_tables, transit_tables);
         self.endpoints.extend(endpoints);
         self.load_balancers.extend(load_balancers);
+        self.launch_templates.extend(launch_templates);
+        self.scaling_groups.extend(scaling_groups);
         self.target_groups.extend(target_groups);
         self.databases.extend(databases);
         self.database_snapshots.extend(database_snapshots);

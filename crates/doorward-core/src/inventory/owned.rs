@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 
 use super::{
     Database, DatabaseSnapshot, EgressOnlyGateway, EgressOnlyGatewayId, ElasticAddress, Endpoint, EndpointId,
-    ExistingRule, Instance, InstanceId, InternetGateway, InternetGatewayId, NatGateway, NatGatewayId,
-    Ownership, PlannedId, RouteTable, RouteTableId, SecurityGroup, SecurityGroupId, SecurityGroupRuleId,
-    Subnet, SubnetGroup, SubnetId, Tags, Vpc, VpcId,
+    ExistingRule, Instance, InstanceId, InternetGateway, InternetGatewayId, LaunchTemplate, LaunchTemplateId,
+    LoadBalancer, NatGateway, NatGatewayId, Ownership, PlannedId, RouteTable, RouteTableId, ScalingGroup,
+    SecurityGroup, SecurityGroupId, SecurityGroupRuleId, Subnet, SubnetGroup, SubnetId, Tags, TargetGroup,
+    Vpc, VpcId,
 };
 use crate::mark::Mark;
 use crate::name::{InstallationId, NetworkName};
@@ -67,6 +68,10 @@ owned! {
     DatabaseSnapshot String name,
     ElasticAddress Ipv4Addr public,
     SecurityGroup SecurityGroupId id,
+    LaunchTemplate LaunchTemplateId id,
+    ScalingGroup String name,
+    LoadBalancer String arn,
+    TargetGroup String arn,
 }
 
 impl SecurityGroup {

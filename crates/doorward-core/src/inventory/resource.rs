@@ -8,9 +8,10 @@ use serde::{Serialize, Serializer};
 use super::{
     AccountRegion, AttachmentId, Cache, Call, ContainerService, ContainerTask, Database, DatabaseCluster,
     DatabaseProxy, DatabaseProxyEndpoint, DatabaseSnapshot, EgressOnlyGatewayId, EndpointId, Function,
-    InstanceId, InterfaceId, InternetGatewayId, LoadBalancer, LoadBalancerKind, NatGatewayId, NetworkAclId,
-    PeeringId, PrefixListId, ReplicationGroup, RouteTableId, RouteTarget, SecurityGroupId, ServerlessCache,
-    SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
+    InstanceId, InterfaceId, InternetGatewayId, LaunchTemplateId, LoadBalancer, LoadBalancerKind,
+    NatGatewayId, NetworkAclId, PeeringId, PrefixListId, ReplicationGroup, RouteTableId, RouteTarget,
+    ScalingGroup, SecurityGroupId, ServerlessCache, SubnetId, TargetGroup, TransitGatewayId, TransitTableId,
+    VpcId, VpnConnectionId, VpnGatewayId,
 };
 use crate::text::shown;
 
@@ -100,6 +101,12 @@ kinds! {
     LoadBalancer "load balancer", None, &[Call::LoadBalancers], &["lb"];
     /// A Classic Load Balancer, which may have the name of one of the others.
     ClassicLoadBalancer "load balancer", None, &[Call::ClassicLoadBalancers], &["lb"];
+    /// A target group of load balancers.
+    TargetGroup "target group", None, &[Call::TargetGroups], &[];
+    /// A launch template.
+    LaunchTemplate "launch template", Some("lt-"), &[Call::LaunchTemplates], &[];
+    /// An Auto Scaling group.
+    ScalingGroup "Auto Scaling group", None, &[Call::ScalingGroups], &[];
     /// An RDS instance.
     Database "database", None, &[Call::Databases], &["rds"];
     /// An RDS cluster.
@@ -144,6 +151,8 @@ impl ResourceKind {
             self,
             Self::LoadBalancer
                 | Self::ClassicLoadBalancer
+                | Self::TargetGroup
+                | Self::ScalingGroup
                 | Self::Database
                 | Self::DatabaseCluster
                 | Self::DatabaseSnapshot
@@ -287,6 +296,7 @@ referred! {
     AttachmentId TransitAttachment,
     TransitTableId TransitTable,
     EndpointId Endpoint,
+    LaunchTemplateId LaunchTemplate,
 }
 
 macro_rules! named {
@@ -302,6 +312,7 @@ macro_rules! named {
 
 named! {
     Database DatabaseSnapshot DatabaseCluster DatabaseProxy DatabaseProxyEndpoint ReplicationGroup ServerlessCache Cache Function
+    TargetGroup ScalingGroup
 }
 
 impl LoadBalancer {

@@ -31,9 +31,16 @@ pub struct LoadBalancer {
     pub cross_zone: Option<bool>,
     /// Its listeners; none when they could not be seen.
     pub listeners: Option<Vec<Listener>>,
+    pub tags: Tags,
 }
 
 impl LoadBalancer {
+    /// The description of its interfaces, like `ELB app/NAME/ID`.
+    pub fn interface_description(&self) -> String {
+        let path = self.arn.split_once("loadbalancer/").map_or(self.name.as_str(), |(_, path)| path);
+        format!("ELB {path}")
+    }
+
     /// The ARN of a classic load balancer: its name is unique only within its account and Region.
     ///
     /// Where the account is not known the profile stands for it, so that the ARN tells two of one name apart.
@@ -69,6 +76,8 @@ pub enum LoadBalancerKind {
 /// Where a load balancer listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
+    /// Its ARN; none of a classic load balancer, and of one that is planned.
+    pub arn: Option<String>,
     /// `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`, `SSL`.
     pub protocol: String,
     pub port: u16,
@@ -76,6 +85,8 @@ pub struct Listener {
     pub target_groups: BTreeSet<String>,
     /// For a classic load balancer: the port of its instances.
     pub instance_port: Option<u16>,
+    /// The ARN of its default certificate.
+    pub certificate: Option<String>,
 }
 
 /// Targets of load balancers. A classic load balancer's instances are one without a port, with its ARN and name.
@@ -96,8 +107,11 @@ pub struct TargetGroup {
     pub preserves_client: Option<bool>,
     /// `load_balancing.cross_zone.enabled`; none when that was not seen.
     pub cross_zone: Option<CrossZone>,
+    /// The path of its health checks, where they have one.
+    pub health_path: Option<String>,
     /// Its targets; none when they could not be seen.
     pub targets: Option<Vec<Target>>,
+    pub tags: Tags,
 }
 
 /// Whether the targets of a group get packets from nodes in other Availability Zones.

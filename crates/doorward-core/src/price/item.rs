@@ -23,6 +23,10 @@ pub enum Item {
     InterfaceEndpointHour,
     /// An interface endpoint, each GB that it processes.
     InterfaceEndpointGb,
+    /// An application load balancer, an hour.
+    LoadBalancerHour,
+    /// A capacity unit of an application load balancer (LCU), an hour: how many are used depends on its traffic.
+    LoadBalancerUnitHour,
     /// Each GB between two zones of a Region, in each direction.
     BetweenZonesGb,
     /// An instance of a type with Linux, an hour.
@@ -97,6 +101,8 @@ impl fmt::Display for Item {
             Self::PublicIpv4Hour => "a public IPv4 address",
             Self::InterfaceEndpointHour => "an interface endpoint in a zone",
             Self::InterfaceEndpointGb => "traffic by an interface endpoint",
+            Self::LoadBalancerHour => "a load balancer",
+            Self::LoadBalancerUnitHour => "a capacity unit of a load balancer",
             Self::BetweenZonesGb => "traffic between zones",
         };
         f.write_str(words)
@@ -105,13 +111,15 @@ impl fmt::Display for Item {
 
 impl Item {
     /// All that are no type and no class.
-    pub const FIXED: [Self; 12] = [
+    pub const FIXED: [Self; 14] = [
         Self::NatGatewayHour,
         Self::NatGatewayGb,
         Self::RegionalNatGatewayHour,
         Self::PublicIpv4Hour,
         Self::InterfaceEndpointHour,
         Self::InterfaceEndpointGb,
+        Self::LoadBalancerHour,
+        Self::LoadBalancerUnitHour,
         Self::BetweenZonesGb,
         Self::VolumeGbMonth,
         Self::DatabaseGbMonth,
@@ -139,6 +147,8 @@ impl Item {
             Self::PublicIpv4Hour => "public-ipv4-hour",
             Self::InterfaceEndpointHour => "interface-endpoint-hour",
             Self::InterfaceEndpointGb => "interface-endpoint-gb",
+            Self::LoadBalancerHour => "load-balancer-hour",
+            Self::LoadBalancerUnitHour => "load-balancer-unit-hour",
             Self::BetweenZonesGb => "between-zones-gb",
         };
         key.into()
@@ -151,6 +161,8 @@ impl Item {
             | Self::RegionalNatGatewayHour
             | Self::PublicIpv4Hour
             | Self::InterfaceEndpointHour
+            | Self::LoadBalancerHour
+            | Self::LoadBalancerUnitHour
             | Self::InstanceHour(_)
             | Self::DatabaseHour(..)
             | Self::MultiAzDatabaseHour(..) => "hour",
@@ -190,10 +202,14 @@ impl Item {
                 _ => None,
             };
         }
+        let is_application = operation == Some("LoadBalancing:Application");
         Some(match usage {
             "RDS:GP3-Storage" => Self::DatabaseGbMonth,
             "RDS:Multi-AZ-GP3-Storage" => Self::MultiAzDatabaseGbMonth,
             "RDS:ChargedBackupUsage" => Self::DatabaseSnapshotGbMonth,
+            // Those of other kinds have the same usage types.
+            "LoadBalancerUsage" if is_application => Self::LoadBalancerHour,
+            "LCUUsage" if is_application => Self::LoadBalancerUnitHour,
             "NatGateway-Hours" => Self::NatGatewayHour,
             "NatGateway-Bytes" => Self::NatGatewayGb,
             "RegionalNatGateway-Hours" => Self::RegionalNatGatewayHour,

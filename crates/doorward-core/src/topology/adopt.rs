@@ -315,6 +315,8 @@ impl Holder {
                 let cluster = service.cluster_name();
                 Some(Carrier::Service { cluster: cluster.map(str::to_owned), name: service.name.clone() })
             }
+            // Only an environment names it, and none is adopted.
+            Self::Balancer(..) => None,
         }
     }
 }

@@ -1,4 +1,7 @@
-//! `[environment.NAME]`: an instance and a database in a network.
+//! `[environment.NAME]`: an instance and a database in a network, or what stands in for each of them when it fails.
+
+mod part;
+mod prod;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +9,9 @@ use std::str::FromStr;
 use super::network::{key, quoted};
 use crate::inventory::{DatabaseSettings, Image, TypeName};
 use crate::name::{EnvironmentName, NetworkName};
+
+pub use part::EnvironmentPart;
+pub use prod::{Listen, Prod};
 
 /// An environment, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,31 +42,53 @@ pub struct Environment {
 
 /// How much an environment is built to survive. What differs between the kinds is asked of it, so that another one has to
 /// answer everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// One instance in a private subnet, and one database in one zone without backups.
     Dev,
+    /// A load balancer in public subnets, an Auto Scaling group in private ones, and a database with a standby in another
+    /// zone and with backups.
+    Prod(Prod),
 }
 
 impl Kind {
     /// As a policy says it.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Dev => "dev",
+            Self::Prod(_) => "prod",
+        }
+    }
+
+    /// What only the kind `prod` has.
+    pub fn prod(&self) -> Option<&Prod> {
+        match self {
+            Self::Dev => None,
+            Self::Prod(prod) => Some(prod),
         }
     }
 
     /// Whether its database has a standby in another zone.
-    pub fn is_multi_az(self) -> bool {
+    pub fn is_multi_az(&self) -> bool {
         match self {
             Self::Dev => false,
+            Self::Prod(_) => true,
         }
     }
 
     /// For how many days backups of its database are kept; 0 is none.
-    pub fn backup_days(self) -> u32 {
+    pub fn backup_days(&self) -> u32 {
         match self {
             Self::Dev => 0,
+            Self::Prod(_) => Prod::BACKUPS,
+        }
+    }
+
+    /// The class of its database, if the policy does not say.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Dev => Environment::CLASS,
+            Self::Prod(_) => Prod::CLASS,
         }
     }
 }
@@ -136,34 +164,6 @@ impl FromStr for Engine {
     }
 }
 
-/// A part of an environment that has security groups attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EnvironmentPart {
-    /// Its instance.
-    Instance,
-    /// Its database.
-    Database,
-}
-
-impl EnvironmentPart {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Instance, Self::Database];
-
-    /// As a policy and a tag say it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Instance => "instance",
-            Self::Database => "database",
-        }
-    }
-}
-
-impl fmt::Display for EnvironmentPart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
 impl Environment {
     /// The image, if the policy does not say: the newest Amazon Linux 2023 for Graviton (EC2 user guide, "Reference AMIs
     /// using Systems Manager parameters").
@@ -180,6 +180,11 @@ impl Environment {
 
     /// The identifier of its database.
     pub fn database(&self) -> String {
+        self.name_of_parts()
+    }
+
+    /// The name of its load balancer, its target group, its launch template and its Auto Scaling group.
+    pub fn name_of_parts(&self) -> String {
         format!("doorward-{}", self.name)
     }
 
@@ -220,7 +225,11 @@ impl fmt::Display for Environment {
         writeln!(f, "version = {}", quoted(&self.version))?;
         writeln!(f, "class = \"{}\"", self.class)?;
         writeln!(f, "storage = {}", self.storage)?;
-        writeln!(f, "snapshots = {}", self.snapshots)
+        writeln!(f, "snapshots = {}", self.snapshots)?;
+        match &self.kind {
+            Kind::Dev => Ok(()),
+            Kind::Prod(prod) => prod.fmt(f),
+        }
     }
 }
 

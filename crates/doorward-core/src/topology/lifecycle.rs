@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::{Environment, EnvironmentPart, Part, Purpose};
-use crate::inventory::{Condition, Database, DatabaseSnapshot, Instance, Inventory, Tags, made_by};
+use crate::inventory::{
+    Condition, Database, DatabaseSnapshot, Instance, Inventory, LoadBalancer, ScalingGroup, Tags, made_by,
+};
 use crate::name::InstallationId;
 
 /// What is done to an environment.
@@ -27,6 +29,12 @@ impl Transition {
 pub struct EnvironmentParts<'i> {
     /// Its instance, unless that is being terminated.
     pub instance: Option<&'i Instance>,
+    /// The instances of its Auto Scaling group, unless they are being terminated.
+    pub members: Vec<&'i Instance>,
+    /// Its Auto Scaling group.
+    pub group: Option<&'i ScalingGroup>,
+    /// Its load balancer.
+    pub balancer: Option<&'i LoadBalancer>,
     /// Its database.
     pub database: Option<&'i Database>,
     /// All snapshots of its database, the newest last.
@@ -43,12 +51,21 @@ impl<'i> EnvironmentParts<'i> {
         let (instance, database) = (text(EnvironmentPart::Instance), text(EnvironmentPart::Database));
         let is = |tags: &Tags, text: &String| made_by(tags, by) == Some(text.as_str());
         let mut instances = inventory.instances.values().filter(|it| it.is_there());
+        let is_prod = environment.kind.prod().is_some();
+        let (group, balancer) = (text(EnvironmentPart::ScalingGroup), text(EnvironmentPart::Balancer));
+        let group = inventory.scaling_groups.values().find(|it| is(&it.tags, &group));
+        let balancer = inventory.load_balancers.values().find(|it| is(&it.tags, &balancer));
+        let members = group.filter(|_| is_prod).into_iter().flat_map(|it| &it.instances);
+        let members = members.filter_map(|id| inventory.instances.get(id)).filter(|it| it.is_there());
         let mut databases = inventory.databases.values();
         let snapshots = inventory.database_snapshots.values();
         let mut snapshots: Vec<_> = snapshots.filter(|it| is(&it.tags, &database)).collect();
         snapshots.sort_by(|one, other| one.age().cmp(&other.age()));
         Self {
-            instance: instances.find(|it| is(&it.tags, &instance)),
+            instance: instances.find(|it| !is_prod && is(&it.tags, &instance)),
+            members: members.collect(),
+            group: group.filter(|_| is_prod),
+            balancer: balancer.filter(|_| is_prod),
             database: databases.find(|it| it.name == environment.database() && is(&it.tags, &database)),
             snapshots,
         }
@@ -56,7 +73,11 @@ impl<'i> EnvironmentParts<'i> {
 
     /// Whether nothing of it exists.
     pub fn is_empty(&self) -> bool {
-        self.instance.is_none() && self.database.is_none() && self.snapshots.is_empty()
+        self.instance.is_none()
+            && self.database.is_none()
+            && self.snapshots.is_empty()
+            && self.group.is_none()
+            && self.balancer.is_none()
     }
 
     /// The snapshot that a database is restored from.
@@ -67,6 +88,9 @@ impl<'i> EnvironmentParts<'i> {
     /// The state that they make together.
     pub fn state(&self) -> EnvironmentState {
         use EnvironmentState::*;
+        if self.group.is_some() || self.balancer.is_some() {
+            return self.state_of_prod();
+        }
         let instance = self.instance.map(|it| it.state.as_str());
         let database = self.database.map(|it| (it.condition(), it.status.as_str()));
         let is_stopped = matches!(instance, None | Some("stopped"));
@@ -100,6 +124,32 @@ impl<'i> EnvironmentParts<'i> {
                 Partly { instance: instance.map(str::to_owned), database }
             }
         }
+    }
+
+    /// The same where there are several instances behind a load balancer.
+    fn state_of_prod(&self) -> EnvironmentState {
+        let running = self.members.iter().filter(|it| it.state == "running").count();
+        let wanted = self.group.map_or(0, |it| usize::try_from(it.desired).unwrap_or(usize::MAX));
+        let balancer = self.balancer.map(|it| it.state.as_deref().unwrap_or("in an unknown state"));
+        let database = self.database.map(|it| (it.condition(), it.status.as_str()));
+        let is_whole = self.group.is_some_and(|it| !it.is_deleting) && running >= wanted && wanted > 0;
+        let serves = matches!(database, Some((Condition::Available | Condition::Busy, status)) if !is_starting(status));
+        if is_whole && serves && balancer == Some("active") {
+            return EnvironmentState::Running;
+        }
+        let instances = match self.group {
+            Some(_) => format!("{running} of {wanted} instances run"),
+            None => "there is no Auto Scaling group".to_owned(),
+        };
+        let balancer = balancer.map_or("does not exist".to_owned(), |state| format!("is {state}"));
+        let database = match (database, self.newest_snapshot()) {
+            (Some((_, status)), _) => format!("is {status}"),
+            (None, Some(snapshot)) => format!("is stopped as the snapshot {}", snapshot.name),
+            (None, None) => "does not exist".to_owned(),
+        };
+        EnvironmentState::Incomplete(format!(
+            "{instances}, the load balancer {balancer}, the database {database}"
+        ))
     }
 
     /// Whether neither its instance nor its database runs, starts or stops.
@@ -145,6 +195,8 @@ pub enum EnvironmentState {
         /// The status of the database; none if there is none.
         database: Option<String>,
     },
+    /// Some of what stands behind a load balancer does not run, or the load balancer itself: in words.
+    Incomplete(String),
 }
 
 impl EnvironmentState {
@@ -157,7 +209,7 @@ impl EnvironmentState {
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::StoppedAs(_) => "snapshot",
-            Self::Partly { .. } => "partly",
+            Self::Partly { .. } | Self::Incomplete(_) => "partly",
         }
     }
 }
@@ -175,6 +227,7 @@ impl fmt::Display for EnvironmentState {
                 };
                 write!(f, "partly: the instance {}, the database {}", is(instance), is(database))
             }
+            Self::Incomplete(what) => write!(f, "partly: {what}"),
             other => f.write_str(other.word()),
         }
     }
@@ -214,6 +267,9 @@ mod tests {
         let snapshot = saved.map(snapshot);
         let parts = EnvironmentParts {
             instance: instance.as_ref(),
+            members: Vec::new(),
+            group: None,
+            balancer: None,
             database: database.as_ref(),
             snapshots: snapshot.iter().collect(),
         };

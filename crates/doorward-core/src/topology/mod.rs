@@ -13,12 +13,14 @@ mod zone;
 use std::collections::BTreeMap;
 
 pub use adopt::{Adopted, Inexpressible, Left, adopt};
-pub use environment::{Engine, Environment, EnvironmentPart, Kind, NotAnEngine};
+pub use environment::{Engine, Environment, EnvironmentPart, Kind, Listen, NotAnEngine, Prod};
 pub use layout::{
     DefaultParts, Dependent, Holder, Layout, Lost, Made, Note, Obstacle, Site, after_transition,
     installations, layout, layout_of, purpose_of, without,
 };
-pub(crate) use layout::{follow, forget_database, forget_instance, forget_subnet, route_all};
+pub(crate) use layout::{
+    follow, forget_balancer, forget_database, forget_instance, forget_subnet, route_all,
+};
 pub use lifecycle::{EnvironmentParts, EnvironmentState, Transition};
 pub use network::{EndpointService, Nat, Network, NotAService, VpcChoice, Zones};
 pub use part::{NotAPurpose, Part, Purpose};

@@ -92,7 +92,9 @@ impl Part {
             Self::EndpointGroup => "security group for interface endpoints".into(),
             Self::DatabaseSubnets => "DB subnet group".into(),
             Self::Role(role) => format!("security group for the role {role}"),
-            Self::Environment(environment, part) => format!("{part} of the environment {environment}"),
+            Self::Environment(environment, part) => {
+                format!("{} of the environment {environment}", part.words())
+            }
         }
     }
 }
@@ -159,8 +161,10 @@ fn purpose(text: &str) -> Option<Purpose> {
         ["endpoint-security-group"] => Part::EndpointGroup,
         ["db-subnet-group"] => Part::DatabaseSubnets,
         ["role", role] => Part::Role(role.parse().ok()?),
-        ["environment", name, "instance"] => Part::Environment(name.parse().ok()?, EnvironmentPart::Instance),
-        ["environment", name, "database"] => Part::Environment(name.parse().ok()?, EnvironmentPart::Database),
+        ["environment", name, part] => {
+            let part = EnvironmentPart::ALL.into_iter().find(|it| it.word() == part)?;
+            Part::Environment(name.parse().ok()?, part)
+        }
         _ => return None,
     };
     Some(Purpose { network: network.parse().ok()?, part })
@@ -192,6 +196,7 @@ mod tests {
             Part::Role("db_connect".parse().expect("a role")),
             Part::Environment("dev".parse().expect("a name"), EnvironmentPart::Instance),
             Part::Environment("e".repeat(32).parse().expect("a name"), EnvironmentPart::Database),
+            Part::Environment("prod".parse().expect("a name"), EnvironmentPart::ScalingGroup),
         ];
         for part in parts {
             let purpose = Purpose { network: "n".repeat(63).parse().expect("a name"), part };

@@ -1,5 +1,7 @@
 //! `doorward plan`, `apply` and `destroy` on an account in moto, behind the proxy that adds what AWS does and moto does not.
 
+mod prod;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -26,6 +28,11 @@ pub fn trials() -> Vec<Trial> {
             whole,
         ),
         trial("networks: a saved plan is performed once, and on no other account", moto, saved),
+        trial(
+            "networks: a load balancer serves an environment, is reached as declared, and nothing of it stays",
+            moto,
+            prod::whole,
+        ),
         trial("networks: an environment is stopped and started, and its paths are proved", moto, environment),
     ]
 }

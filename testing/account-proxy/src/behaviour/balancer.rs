@@ -3,6 +3,8 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>: "This operation is
 //! idempotent"; `DuplicateLoadBalancerName`, `InvalidSubnet`, `InvalidConfigurationRequest`.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>: "If you attempt to create
+//! multiple target groups with the same settings, each call succeeds"; `DuplicateTargetGroupName`.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html>: `DuplicateListener`.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html>: `OperationNotPermitted`.
 
@@ -27,6 +29,7 @@ pub(super) async fn before(account: &Account, call: &Call) -> Result<Option<Answ
             }
             has_valid_subnets(account, call).await?;
         }
+        "CreateTargetGroup" => return target_group_again(account, call).await,
         "CreateListener" => port_is_free(account, call).await?,
         "DeleteLoadBalancer" => is_unprotected(account, call).await?,
         _ => {}
@@ -66,6 +69,21 @@ fn first_again(account: &Account, call: &Call, mut first: Element) -> Result<Ans
     }
     show(account, &mut first);
     Ok(Answer::of(call, vec![Element::with("LoadBalancers", vec![first])]))
+}
+
+/// A target group with the same settings is the answer again; with others its name is taken. moto refuses both.
+async fn target_group_again(account: &Account, call: &Call) -> Result<Option<Answer>, Refusal> {
+    let name = call.form.get("Name").unwrap_or_default();
+    let found = account.ask(Service::Balancing, "DescribeTargetGroups", &[]).await?;
+    let groups = found.list("DescribeTargetGroupsResult/TargetGroups");
+    let Some(first) = groups.iter().find(|it| it.text_at("TargetGroupName") == name) else { return Ok(None) };
+    let settings = ["Protocol", "Port", "VpcId", "TargetType", "HealthCheckPath"];
+    if settings.iter().any(|key| call.form.get(key).is_some_and(|value| value != first.text_at(key))) {
+        let message =
+            format!("A target group with the same name '{name}' exists, but with different settings");
+        return Err(refusal("DuplicateTargetGroupName", message));
+    }
+    Ok(Some(Answer::of(call, vec![Element::with("TargetGroups", vec![first.clone()])])))
 }
 
 fn subnets(call: &Call) -> Vec<String> {

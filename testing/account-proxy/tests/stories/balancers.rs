@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Test> {
         ("a balancer needs two zones and an internet gateway", needs_two_zones),
         ("a balancer that is protected is not deleted", protected),
         ("a port has one listener", one_listener),
+        ("a target group with the same settings is the first one", same_target_group),
         ("a target is initial, healthy, draining, gone", targets),
         ("a target is unhealthy if the test says so", unhealthy),
         ("groups and subnets of a balancer change", changes),
@@ -39,6 +40,19 @@ fn create(aws: &Aws, network: &Network) -> String {
 fn state(aws: &Aws, arn: &str) -> String {
     let found = aws.balancing("DescribeLoadBalancers", &[("LoadBalancerArns.member.1", arn)]).ok();
     found.text_at("DescribeLoadBalancersResult/LoadBalancers/member/State/Code").to_owned()
+}
+
+fn same_target_group(aws: &Aws) {
+    let network = aws.network();
+    let make = |port: &str| {
+        let fields = [("Name", "web"), ("Protocol", "HTTP"), ("Port", port), ("VpcId", network.vpc.as_str())];
+        aws.balancing("CreateTargetGroup", &fields)
+    };
+    let arn = |reply: Reply| {
+        reply.ok().text_at("CreateTargetGroupResult/TargetGroups/member/TargetGroupArn").to_owned()
+    };
+    assert_eq!(arn(make("80")), arn(make("80")));
+    assert_eq!(make("81").code(), "DuplicateTargetGroupName");
 }
 
 fn a_life(aws: &Aws) {

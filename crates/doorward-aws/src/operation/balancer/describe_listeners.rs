@@ -41,6 +41,15 @@ pub(crate) struct ListenerShape {
     pub(crate) port: Option<u16>,
     #[serde(rename = "DefaultActions", default)]
     pub(crate) actions: List<ActionShape>,
+    #[serde(rename = "Certificates", default)]
+    pub(crate) certificates: List<CertificateShape>,
+}
+
+/// Its default certificate.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct CertificateShape {
+    #[serde(rename = "CertificateArn", default)]
+    pub(crate) arn: Option<String>,
 }
 
 /// What is done with what comes in.

@@ -41,4 +41,6 @@ pub(crate) struct TargetGroupShape {
     pub(crate) vpc: Option<String>,
     #[serde(rename = "TargetType", default)]
     pub(crate) kind: Option<String>,
+    #[serde(rename = "HealthCheckPath", default)]
+    pub(crate) health_path: Option<String>,
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use doorward_core::inventory::{
     Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
     DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, DatabaseSnapshot,
-    DeploymentController, Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
-    ServerlessCache, SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
+    DeploymentController, Function, Image, Inventory, LaunchTemplate, LaunchTemplateVersion, Listener,
+    LoadBalancer, LoadBalancerKind, ReplicationGroup, ScalingGroup, ServerlessCache, SubnetGroup, Tags,
+    Target, TargetGroup, TaskNetwork,
 };
 
 use super::rich::{here, id, set, tags, text};
@@ -19,7 +20,9 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         protocol: protocol.into(),
         port,
         target_groups: groups(names),
+        arn: None,
         instance_port: None,
+        certificate: None,
     };
     let application = LoadBalancer {
         arn: format!("{ELB}:loadbalancer/app/web/1a"),
@@ -34,6 +37,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         state: text("active"),
         cross_zone: Some(true),
         listeners: Some(vec![listener("HTTP", 80, &[]), listener("HTTPS", 443, &["web", "api"])]),
+        tags: Default::default(),
     };
     let network = LoadBalancer {
         arn: format!("{ELB}:loadbalancer/net/in/1a"),
@@ -63,12 +67,61 @@ pub(super) fn balancers(inventory: &mut Inventory) {
             protocol: "SSL".into(),
             port: 443,
             target_groups: BTreeSet::from([LoadBalancer::classic_arn("old", &here())]),
+            arn: None,
             instance_port: Some(8443),
+            certificate: None,
         }]),
         ..application.clone()
     };
     inventory.load_balancers =
         [application, network, gateway, classic].into_iter().map(|it| (it.arn.clone(), it)).collect();
+    let others = inventory.load_balancers.values_mut().filter(|it| it.kind != LoadBalancerKind::Classic);
+    for balancer in others {
+        let of = balancer.arn.replacen(":loadbalancer/", ":listener/", 1);
+        for (number, listener) in (1..).zip(balancer.listeners.iter_mut().flatten()) {
+            listener.arn = Some(format!("{of}/{number:016x}"));
+            listener.certificate = text("arn:aws:acm:eu-west-1:123456789012:certificate/0a");
+        }
+        balancer.tags = [("doorward".to_owned(), "3f9c2a1b".to_owned())].into();
+    }
+    let template = LaunchTemplate {
+        id: id("lt-0a"),
+        name: "web".into(),
+        account_region: here(),
+        latest: 2,
+        default: 1,
+        versions: [
+            (1, LaunchTemplateVersion::default()),
+            (
+                2,
+                LaunchTemplateVersion {
+                    image: Some(Image::Parameter("/web/image".into())),
+                    size: "t4g.small".parse().ok(),
+                    profile: text("web"),
+                    groups: set(&["sg-0a"]),
+                },
+            ),
+        ]
+        .into(),
+        tags: [("doorward".to_owned(), "3f9c2a1b".to_owned())].into(),
+    };
+    let group = ScalingGroup {
+        name: "web".into(),
+        account_region: here(),
+        template: Some((template.id.clone(), "2".into())),
+        min: 2,
+        max: 4,
+        desired: 3,
+        subnets: set(&["subnet-0a", "subnet-0b"]),
+        target_groups: groups(&["web"]),
+        checks_balancer: true,
+        grace: 300,
+        instances: set(&["i-0a"]),
+        is_deleting: true,
+        tags: [("Name".to_owned(), "web".to_owned())].into(),
+    };
+    inventory.launch_templates.insert(template.id.clone(), template);
+    inventory.scaling_groups.insert((here(), group.name.clone()), group);
     let target = |id: &str, port, health: Option<&str>| Target {
         id: id.into(),
         port,
@@ -86,7 +139,9 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         kind: kind.into(),
         preserves_client,
         cross_zone: Some(if kind == "ip" { CrossZone::Off } else { CrossZone::AsLoadBalancer }),
+        health_path: None,
         targets: Some(targets),
+        tags: Default::default(),
     };
     let web = vec![target("i-0a", Some(8080), Some("healthy")), target("i-0b", None, None)];
     let instances = TargetGroup {

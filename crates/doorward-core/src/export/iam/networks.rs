@@ -7,6 +7,7 @@
 
 mod carriers;
 mod environments;
+mod scaled;
 #[cfg(test)]
 mod tests;
 
@@ -182,6 +183,10 @@ impl Needs<'_> {
         if !self.environments.is_empty() {
             create.push("ec2:RunInstances");
             created.extend(environments::LAUNCHED);
+        }
+        if self.has_prod() {
+            create.push("ec2:CreateLaunchTemplate");
+            created.push("launch-template/*");
         }
         create.sort_unstable();
         let calls = create.iter().map(|action| action.trim_start_matches("ec2:"));

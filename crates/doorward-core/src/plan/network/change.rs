@@ -6,6 +6,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use super::scaled::ScaledChange;
 use crate::inventory::{
     AccountRegion, Database, DatabaseSettings, Destination, DnsAttribute, ElasticAddress, Endpoint,
     EndpointId, Instance, InstanceId, Interface, InternetGateway, InternetGatewayId, NatGateway,
@@ -100,6 +101,8 @@ pub enum Change {
         /// The name of the snapshot, which has to be available.
         snapshot: String,
     },
+    /// A load balancer, an Auto Scaling group, or what these need.
+    Scaled(ScaledChange),
     /// Nothing is done before something has a state.
     Await(Awaited),
     /// An instance is terminated, with its volumes.
@@ -184,6 +187,14 @@ pub enum Awaited {
     DatabaseGone(AccountRegion, String),
     /// A snapshot of a database is available.
     Snapshot(AccountRegion, String),
+    /// A load balancer is active.
+    Balancer(AccountRegion, String),
+    /// A load balancer is gone, with its interfaces.
+    BalancerGone(AccountRegion, String),
+    /// As many targets of an Auto Scaling group are healthy as it has instances at least.
+    GroupServes(AccountRegion, String),
+    /// An Auto Scaling group is gone, and its instances terminated.
+    GroupGone(AccountRegion, String),
     /// No interface has a security group attached any more: those of services follow their service with a delay, those of
     /// Lambda by 20 minutes and more (Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC").
     GroupUnused(SecurityGroupId),
@@ -208,6 +219,9 @@ fn subnet_group(group: &str, account_region: &AccountRegion) -> ResourceRef {
 impl Change {
     /// Whether it takes something away that another call cannot bring back as it was.
     pub fn destroys(&self) -> bool {
+        if let Self::Scaled(change) = self {
+            return change.destroys();
+        }
         matches!(
             self,
             Self::DeleteEndpoint(_)
@@ -274,6 +288,7 @@ impl Change {
             Self::DeleteSnapshot { account_region, name, .. } => snapshot(name.id(), account_region),
             Self::ModifyDatabase { account_region, name, .. }
             | Self::DeleteDatabase { account_region, name, .. } => database(name.id(), account_region),
+            Self::Scaled(change) => change.touches(),
             Self::Await(awaited) => awaited.touches(),
         }
     }
@@ -290,6 +305,12 @@ impl Awaited {
             | Self::DatabaseStopped(account_region, name)
             | Self::DatabaseGone(account_region, name) => database(name, account_region),
             Self::Snapshot(account_region, name) => snapshot(name, account_region),
+            Self::Balancer(account_region, name) | Self::BalancerGone(account_region, name) => {
+                ResourceRef::named(ResourceKind::LoadBalancer, name, account_region)
+            }
+            Self::GroupServes(account_region, name) | Self::GroupGone(account_region, name) => {
+                ResourceRef::named(ResourceKind::ScalingGroup, name, account_region)
+            }
             Self::GroupUnused(id) => id.into(),
         }
     }

@@ -1,10 +1,12 @@
 //! What a plan changes in the month's bill, step by step, and what each choice of NAT costs.
 
 mod environment;
+mod scaled;
 
 use std::collections::BTreeSet;
 
 use super::change::{Change, Modified};
+use super::scaled::ScaledChange;
 use crate::inventory::{Endpoint, EndpointKind, Inventory, NatAvailability, NatGateway};
 use crate::price::{Item, Money, NoPrice, Sure, Table};
 use crate::topology::Nat;
@@ -211,6 +213,7 @@ impl Prices<'_> {
                     None => Cost::nothing(),
                 }
             }
+            Change::Scaled(change) => self.scaled(change, actual),
             // What else networks are made of has no price of its own (VPC pricing page).
             _ => Cost::nothing(),
         }

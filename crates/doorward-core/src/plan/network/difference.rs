@@ -11,6 +11,7 @@ pub use parts::everything_out;
 
 use super::change::Change;
 use super::phase::Phase;
+use super::scaled;
 use super::why::Why;
 use crate::inventory::{Inventory, RouteTableId, RouteTarget};
 use crate::name::InstallationId;
@@ -27,15 +28,15 @@ pub struct NetworkStep {
 }
 
 /// Changes in the making.
-struct Changes<'a> {
-    actual: &'a Inventory,
-    wanted: &'a Inventory,
-    by: &'a InstallationId,
+pub(super) struct Changes<'a> {
+    pub(super) actual: &'a Inventory,
+    pub(super) wanted: &'a Inventory,
+    pub(super) by: &'a InstallationId,
     steps: Vec<NetworkStep>,
 }
 
 impl Changes<'_> {
-    fn add(&mut self, change: Change, why: Why) {
+    pub(super) fn add(&mut self, change: Change, why: Why) {
         let phase = Phase::of(&change, |table| leads_to_nat(self.wanted, table));
         self.add_in(phase, change, why);
     }
@@ -59,6 +60,8 @@ pub fn network_difference(actual: &Inventory, wanted: &Inventory, by: &Installat
     tables::changed(&mut changes);
     groups::changed(&mut changes);
     environments::changed(&mut changes);
+    scaled::changed(&mut changes);
+    scaled::removed(&mut changes);
     environments::removed(&mut changes);
     gone::removed(&mut changes);
     let mut steps = changes.steps;

@@ -46,7 +46,10 @@ impl Ids {
         self.addresses.get(&address).copied().unwrap_or(address)
     }
 
-    fn all<I: AnsweredId + PlannedId + Clone + Display + Ord>(&self, ids: &BTreeSet<I>) -> BTreeSet<I> {
+    pub(super) fn all<I: AnsweredId + PlannedId + Clone + Display + Ord>(
+        &self,
+        ids: &BTreeSet<I>,
+    ) -> BTreeSet<I> {
         ids.iter().map(|id| self.id(id)).collect()
     }
 
@@ -138,6 +141,10 @@ impl Ids {
             Awaited::Database(..) | Awaited::DatabaseStopped(..) | Awaited::DatabaseGone(..) => {
                 awaited.clone()
             }
+            Awaited::Balancer(..)
+            | Awaited::BalancerGone(..)
+            | Awaited::GroupServes(..)
+            | Awaited::GroupGone(..) => awaited.clone(),
             Awaited::GroupUnused(id) => Awaited::GroupUnused(self.id(id)),
         }
     }
@@ -238,6 +245,7 @@ impl Change {
                 name: name.clone(),
                 newer: ids.text(newer),
             },
+            Self::Scaled(change) => Self::Scaled(change.resolved(ids)),
             Self::Await(awaited) => Self::Await(ids.awaited(awaited)),
             // What goes exists already, and has its id; what these create depends on nothing.
             Self::CreateVpc(..)

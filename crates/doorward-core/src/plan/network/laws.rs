@@ -144,6 +144,7 @@ proptest! {
                     (Transition::Pause, Some(EnvironmentState::Stopped)) => !was_saved,
                     (Transition::Pause, Some(EnvironmentState::StoppedAs(_))) => was_saved,
                     (Transition::Snapshot, Some(EnvironmentState::StoppedAs(_))) => true,
+                    (Transition::Pause | Transition::Snapshot, None) => environment.kind.prod().is_some(),
                     _ => false,
                 };
                 prop_assert!(is_expected, "{to:?} from {was_saved}");

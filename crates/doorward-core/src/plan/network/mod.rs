@@ -12,6 +12,7 @@ mod perform;
 mod phase;
 mod proposal;
 mod quota;
+mod scaled;
 mod why;
 
 #[cfg(test)]
@@ -31,4 +32,5 @@ pub use perform::{Give, Refused, perform_change};
 pub use phase::Phase;
 pub use proposal::{Prepared, Proposal, Unprepared};
 pub use quota::{Exceeded, Quota, exceeded};
+pub use scaled::{ScaledChange, added, has_other_settings};
 pub use why::Why;

@@ -5,6 +5,7 @@
 //! is made, since a rule, a route or an attachment that goes may have its replacement anywhere in the plan.
 
 mod footprint;
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::difference::NetworkStep;
 use super::phase::Phase;
 use crate::inventory::Inventory;
-use footprint::{AccountBefore, Footprint, Key};
+use footprint::AccountBefore;
+pub(super) use keys::{Footprint, Key};
 
 /// For each step of a plan for `actual` the numbers of the steps that have to be done before it. All are smaller than its own.
 pub fn needs(actual: &Inventory, steps: &[NetworkStep]) -> Vec<BTreeSet<usize>> {

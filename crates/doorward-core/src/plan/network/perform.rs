@@ -51,16 +51,18 @@ pub trait Give {
     fn address(&mut self, planned: std::net::Ipv4Addr) -> Option<std::net::Ipv4Addr>;
 }
 
+pub(super) use sets::there;
+
 /// A change in progress.
-struct Performing<'a, G> {
-    account: &'a mut Inventory,
-    ids: &'a mut Ids,
-    give: &'a mut G,
+pub(super) struct Performing<'a, G> {
+    pub(super) account: &'a mut Inventory,
+    pub(super) ids: &'a mut Ids,
+    pub(super) give: &'a mut G,
 }
 
 impl<G: Give> Performing<'_, G> {
     /// The id of what is made.
-    fn new_id<I: AnsweredId + PlannedId + Clone + std::fmt::Display>(&mut self, planned: &I) -> I {
+    pub(super) fn new_id<I: AnsweredId + PlannedId + Clone + std::fmt::Display>(&mut self, planned: &I) -> I {
         let given = self.give.id(&planned.to_string()).and_then(|id| I::answered(&id).ok());
         let Some(given) = given else { return planned.clone() };
         self.ids.note(planned, &given);
@@ -136,6 +138,7 @@ impl<G: Give> Performing<'_, G> {
             Change::DeleteDatabase { account_region, name, snapshot } => {
                 self.delete_database((account_region.clone(), name.id().clone()), snapshot)
             }
+            Change::Scaled(change) => self.scaled(change),
             Change::Await(awaited) => self.wait(awaited),
             Change::DeleteEndpoint(id) => self.delete_endpoint(id.id()),
             Change::DeleteRoute(table, destination) => self.delete_route(table.id(), destination),
@@ -193,6 +196,9 @@ impl<G: Give> Performing<'_, G> {
             Awaited::Snapshot(account_region, name) => {
                 self.snapshot_available((account_region.clone(), name.clone()))?
             }
+            Awaited::Balancer(account_region, name) => self.balancer_active(account_region, name)?,
+            Awaited::GroupGone(account_region, name) => self.group_gone(account_region, name)?,
+            Awaited::BalancerGone(..) | Awaited::GroupServes(..) => {}
             // Interfaces of services have let go by now, or the deletion says who has not.
             Awaited::GroupUnused(_) => {}
         }

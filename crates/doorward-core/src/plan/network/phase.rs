@@ -35,13 +35,13 @@ pub enum Phase {
     Endpoints,
     /// DB subnet groups.
     SubnetGroups,
-    /// Instances and databases: they are created, started, stopped and changed.
+    /// Instances, databases, load balancers and Auto Scaling groups: they are created, started, stopped and changed.
     Machines,
     /// Groups are attached, and detached in the same call.
     Holders,
     /// Rules that are removed: by now every replacement is in force.
     RulesGone,
-    /// Instances, databases and snapshots that go, and their interfaces.
+    /// The same and snapshots that go, and their interfaces.
     MachinesGone,
     /// VPC endpoints that go, and their interfaces.
     EndpointsGone,
@@ -100,6 +100,8 @@ impl Phase {
                 Self::MachinesGone
             }
             Change::SetGroups { .. } => Self::Holders,
+            Change::Scaled(change) if change.destroys() => Self::MachinesGone,
+            Change::Scaled(_) => Self::Machines,
             Change::Await(awaited) => match awaited {
                 Awaited::NatGateway(_) => Self::NatAwaited,
                 Awaited::NatGatewayGone(_) => Self::NatGoneAwaited,
@@ -108,10 +110,14 @@ impl Phase {
                 Awaited::InstanceRuns(_)
                 | Awaited::InstanceStopped(_)
                 | Awaited::Database(..)
-                | Awaited::DatabaseStopped(..) => Self::Machines,
-                Awaited::InstanceGone(_) | Awaited::DatabaseGone(..) | Awaited::Snapshot(..) => {
-                    Self::MachinesGone
-                }
+                | Awaited::DatabaseStopped(..)
+                | Awaited::Balancer(..)
+                | Awaited::GroupServes(..) => Self::Machines,
+                Awaited::InstanceGone(_)
+                | Awaited::DatabaseGone(..)
+                | Awaited::Snapshot(..)
+                | Awaited::BalancerGone(..)
+                | Awaited::GroupGone(..) => Self::MachinesGone,
                 Awaited::GroupUnused(_) => Self::GroupsGone,
             },
             Change::DeleteEndpoint(_) => Self::EndpointsGone,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::inventory::{
-    AccountRegion, Direction, EndpointKind, Inventory, NatAvailability, NatGateway, ResourceRef,
-    SecurityGroupId, VpcId,
+    AccountRegion, Direction, EndpointKind, Inventory, LoadBalancerKind, NatAvailability, NatGateway,
+    ResourceRef, SecurityGroupId, VpcId,
 };
 use crate::net::Family;
 use crate::topology::Holder;
@@ -13,7 +13,7 @@ use crate::topology::Holder;
 /// A quota of AWS that networks and roles count against.
 ///
 /// Sources: VPC user guide, "Amazon VPC quotas"; EC2 user guide, "Elastic IP address quota"; RDS user guide, "Quotas in
-/// Amazon RDS". The codes are those of Service Quotas, by which the applied value is asked for; none where AWS derives the
+/// Amazon RDS"; User Guide for Application Load Balancers, "Quotas"; Auto Scaling user guide, "Quotas". The codes are those of Service Quotas, by which the applied value is asked for; none where AWS derives the
 /// quota from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quota {
@@ -43,11 +43,15 @@ pub enum Quota {
     Databases,
     /// Manual snapshots of DB instances in a Region.
     DatabaseSnapshots,
+    /// Application Load Balancers in a Region.
+    LoadBalancers,
+    /// Auto Scaling groups in a Region.
+    ScalingGroups,
 }
 
 impl Quota {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Vpcs,
         Self::InternetGateways,
         Self::Subnets,
@@ -61,6 +65,8 @@ impl Quota {
         Self::GroupsPerInterface,
         Self::Databases,
         Self::DatabaseSnapshots,
+        Self::LoadBalancers,
+        Self::ScalingGroups,
     ];
 
     /// The service of Service Quotas that has it.
@@ -68,6 +74,8 @@ impl Quota {
         match self {
             Self::ElasticAddresses => "ec2",
             Self::Databases | Self::DatabaseSnapshots => "rds",
+            Self::LoadBalancers => "elasticloadbalancing",
+            Self::ScalingGroups => "autoscaling",
             _ => "vpc",
         }
     }
@@ -88,6 +96,8 @@ impl Quota {
             Self::GroupsPerInterface => "security groups per network interface",
             Self::Databases => "DB instances per Region",
             Self::DatabaseSnapshots => "manual DB instance snapshots per Region",
+            Self::LoadBalancers => "Application Load Balancers per Region",
+            Self::ScalingGroups => "Auto Scaling groups per Region",
         }
     }
 
@@ -102,6 +112,8 @@ impl Quota {
             Self::GroupsPerInterface => "L-2AFB9258",
             Self::Databases => "L-7B6409FD",
             Self::DatabaseSnapshots => "L-272F1212",
+            Self::LoadBalancers => "L-53DA6B97",
+            Self::ScalingGroups => "L-CDE20ADC",
             Self::InternetGateways
             | Self::RouteTables
             | Self::GatewayEndpoints
@@ -122,7 +134,8 @@ impl Quota {
             Self::DatabaseSnapshots => 100,
             Self::Subnets | Self::RouteTables => 200,
             Self::GatewayEndpoints => 20,
-            Self::InterfaceEndpoints => 50,
+            Self::InterfaceEndpoints | Self::LoadBalancers => 50,
+            Self::ScalingGroups => 500,
             Self::SecurityGroups => 2500,
             Self::Rules => crate::inventory::RULES_PER_GROUP,
         }
@@ -227,6 +240,11 @@ fn counts(inventory: &Inventory, account_region: &AccountRegion) -> Counts {
     databases.for_each(|_| count(Quota::Databases, None, 1));
     let snapshots = inventory.database_snapshots.values().filter(|it| it.account_region == *account_region);
     snapshots.for_each(|_| count(Quota::DatabaseSnapshots, None, 1));
+    let balancers = inventory.load_balancers.values().filter(|it| it.account_region == *account_region);
+    let balancers = balancers.filter(|it| it.kind == LoadBalancerKind::Application);
+    balancers.for_each(|_| count(Quota::LoadBalancers, None, 1));
+    let scaling = inventory.scaling_groups.keys().filter(|(it, _)| it == account_region);
+    scaling.for_each(|_| count(Quota::ScalingGroups, None, 1));
     let weights = &inventory.prefix_list_weights;
     for group in inventory.groups.values().filter(|it| it.account_region == *account_region) {
         count(Quota::SecurityGroups, None, 1);

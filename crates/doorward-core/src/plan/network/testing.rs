@@ -1,6 +1,7 @@
 //! An account that somebody else made, random declarations for it, and what somebody does to it manually.
 
 mod drift;
+mod environments;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -8,6 +9,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 pub(crate) use drift::drift;
+use environments::environment;
 
 use super::Give;
 use crate::inventory::*;
@@ -241,24 +243,6 @@ fn flows() -> impl Strategy<Value = BTreeSet<Flow>> {
         .prop_map(|flows| flows.iter().map(|flow| flow.parse().expect("a flow")).collect())
 }
 
-fn environment() -> impl Strategy<Value = Environment> {
-    let sizes = prop::sample::select(vec!["t4g.small", "t4g.medium"]);
-    let classes = prop::sample::select(vec!["db.t4g.micro", "db.t4g.small"]);
-    (sizes, classes, 20..40_u32, any::<bool>()).prop_map(|(instance, class, storage, pinned)| Environment {
-        name: "dev".parse().expect("a name"),
-        network: "main".parse().expect("a name"),
-        kind: Kind::Dev,
-        image: if pinned { Image::Id(id("ami-0a")) } else { Image::Parameter(Environment::IMAGE.into()) },
-        instance: instance.parse().expect("a type"),
-        profile: None,
-        engine: Engine::Postgres,
-        version: "17".into(),
-        class: class.parse().expect("a class"),
-        storage,
-        snapshots: 1 + storage % 3,
-    })
-}
-
 /// Whether a network has private subnets in two zones, which a database needs.
 fn has_two_zones(network: &Network) -> bool {
     match &network.zones {
@@ -283,12 +267,14 @@ fn role() -> impl Strategy<Value = Drawn> {
         part("main", EnvironmentPart::Database),
         part("old", EnvironmentPart::Instance),
         part("old", EnvironmentPart::Database),
+        part("main", EnvironmentPart::Balancer),
+        part("old", EnvironmentPart::Balancer),
     ];
     (
         any::<bool>(),
         prop::collection::vec((0..6_usize, flows()), 0..4),
         prop::option::of(flows()),
-        prop::sample::subsequence(carriers, 0..=8),
+        prop::sample::subsequence(carriers, 0..=10),
     )
 }
 
@@ -355,6 +341,9 @@ fn fits(
     environments: &BTreeMap<EnvironmentName, Environment>,
 ) -> bool {
     match carrier {
+        Carrier::Environment(name, EnvironmentPart::Balancer) => {
+            environments.get(name).is_some_and(|it| it.network == *network && it.kind.prod().is_some())
+        }
         Carrier::Environment(name, _) => environments.get(name).is_some_and(|it| it.network == *network),
         _ => true,
     }
@@ -391,6 +380,10 @@ pub(crate) fn foreign(account: &Inventory) -> Inventory {
     account.interfaces.retain(|_, it| !it.instance.as_ref().is_some_and(|it| instances.contains(it)));
     account.instances.retain(|_, it| it.owned(&by).is_none());
     account.databases.retain(|_, it| it.owned(&by).is_none());
+    account.load_balancers.retain(|_, it| it.owned(&by).is_none());
+    account.target_groups.retain(|_, it| it.owned(&by).is_none());
+    account.launch_templates.retain(|_, it| it.owned(&by).is_none());
+    account.scaling_groups.retain(|_, it| it.owned(&by).is_none());
     account.database_snapshots.retain(|_, it| it.owned(&by).is_none());
     account.network_acls.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));
     account.route_tables.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));

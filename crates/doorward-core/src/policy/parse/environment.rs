@@ -1,4 +1,6 @@
-//! `[environment.NAME]`: an instance and a database in a network.
+//! `[environment.NAME]`: an instance and a database in a network, or several of them.
+
+mod prod;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,7 @@ use crate::topology::{
     Carrier, Engine, Environment, EnvironmentName, EnvironmentPart, Kind, NetworkName, Zones,
 };
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 16] = [
     "kind",
     "network",
     "image",
@@ -22,6 +24,12 @@ pub(super) const KEYS: [&str; 10] = [
     "class",
     "storage",
     "snapshots",
+    "listen",
+    "certificate",
+    "port",
+    "health",
+    "min",
+    "max",
 ];
 
 /// An environment, and where its parts are.
@@ -37,9 +45,9 @@ pub(super) fn read<'t>(
     section: &Section<'t, '_>,
     networks: &BTreeSet<NetworkName>,
 ) -> Option<EnvironmentAt> {
-    let kind = kind(walk, section);
+    let kind = kind(walk, name, section);
     let network = network(walk, section, networks);
-    let image = image(walk, section);
+    let image = image(walk, section, kind.as_ref());
     let instance = size(walk, section, "instance", Environment::INSTANCE, false);
     let profile = profile(walk, section);
     let engine = match section.get("engine") {
@@ -47,7 +55,8 @@ pub(super) fn read<'t>(
         Some(_) => section.parsed::<Engine>(walk, "engine", "engine = \"postgres\""),
     };
     let version = version(walk, section, engine);
-    let class = size(walk, section, "class", Environment::CLASS, true);
+    let class_of_kind = kind.as_ref().map_or(Environment::CLASS, Kind::class);
+    let class = size(walk, section, "class", class_of_kind, true);
     let storage = storage(walk, section);
     let snapshots = snapshots(walk, section);
     let environment = Environment {
@@ -66,27 +75,33 @@ pub(super) fn read<'t>(
     Some(EnvironmentAt { environment, name_at: section.at.clone() })
 }
 
-fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Kind> {
+fn kind<'t>(walk: &mut Walk<'t>, name: &EnvironmentName, section: &Section<'t, '_>) -> Option<Kind> {
     const LIKE: &str = "kind = \"dev\"";
     if section.get("kind").is_none() {
         walk.missing(&section.at, format!("{} needs `kind`", section.name), Some(format!("add `{LIKE}`")));
         return None;
     }
     match section.text(walk, "kind", LIKE)? {
-        "dev" => Some(Kind::Dev),
+        "dev" => prod::absent(walk, section),
+        "prod" => prod::read(walk, name, section),
         other => {
-            let what = match other {
-                "prod" => "environments of the kind `prod` are not supported in this version".to_owned(),
-                other => format!("`{other}` is not a kind of environment"),
-            };
+            let what = format!("`{other}` is not a kind of environment (`dev` or `prod`)");
             walk.error(&section.value_at("kind"), what, Some(format!("write `{LIKE}`")));
             None
         }
     }
 }
 
-fn image<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Image> {
+/// The image. That of an instance which has to answer health checks has no default: Amazon Linux 2023 answers none, and an Auto
+/// Scaling group would replace its instances again and again.
+fn image<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, kind: Option<&Kind>) -> Option<Image> {
     const LIKE: &str = "image = \"ami-0a1b2c3d4e5f60718\"";
+    if section.get("image").is_none() && kind.is_some_and(|kind| kind.prod().is_some()) {
+        let what =
+            format!("{} needs `image`, because its instances have to answer health checks", section.name);
+        walk.missing(&section.at, what, Some(format!("add `{LIKE}`")));
+        return None;
+    }
     if section.get("image").is_none() {
         return Some(Image::Parameter(Environment::IMAGE.into()));
     }
@@ -247,6 +262,16 @@ pub(super) fn together(
                 continue;
             }
             let other = environments.iter().find(|at| at.environment.name == *name);
+            if let (Carrier::Environment(_, EnvironmentPart::Balancer), Some(at)) = (carrier, other)
+                && at.environment.kind.prod().is_none()
+            {
+                let what = format!(
+                    "`[role.{}]` is on `{carrier}`, and `[environment.{name}]` is of the kind `dev`, which has no load balancer",
+                    role.name
+                );
+                walk.error(name_at, what, Some(format!("write `environment:{name}/instance`")));
+                continue;
+            }
             let Some(other) = other.filter(|at| at.environment.network != role.network) else { continue };
             let what = format!(
                 "`[role.{}]` is a role of the network {}, and the environment {name} is in {}",
@@ -266,11 +291,11 @@ pub(super) fn together(
 
 /// `dev/database` of `environment:dev/database`.
 pub(super) fn part(text: &str) -> Result<(EnvironmentName, EnvironmentPart), String> {
-    let words = EnvironmentPart::ALL.map(EnvironmentPart::word);
+    let words = EnvironmentPart::CARRIERS.map(EnvironmentPart::word);
     let not =
         || format!("`environment:{text}` is not a part of an environment (like `environment:dev/database`)");
     let (name, word) = text.split_once('/').ok_or_else(not)?;
-    let part = EnvironmentPart::ALL.into_iter().find(|part| part.word() == word);
+    let part = EnvironmentPart::CARRIERS.into_iter().find(|part| part.word() == word);
     let part =
         part.ok_or_else(|| format!("an environment has no `{word}`; its parts are {}", and(&words)))?;
     let name = name.parse().map_err(|error: crate::name::NameError| error.to_string())?;

@@ -206,6 +206,8 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         egress_only_gateways: _,
         transit_tables: _,
         target_groups: _,
+        launch_templates: _,
+        scaling_groups: _,
         database_snapshots: _,
         database_subnet_groups: _,
         cache_subnet_groups: _,

@@ -1,34 +1,45 @@
 //! The instance and the database of an environment. What holds data is created and changed here, and never deleted.
 
 mod gone;
+mod instance;
+mod prod;
 #[cfg(test)]
 mod tests;
 mod transition;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
 
 use super::draft::{Draft, purpose_of};
 use super::holder::groups_of_part;
 use super::subnets::Subnets;
 use super::{Note, Obstacle};
 use crate::inventory::{
-    Call, Condition, Database, DatabaseSettings, Image, Instance, InstanceId, Interface, InterfaceAddress,
-    InterfaceId, Inventory, PlannedId, ResourceRef, SecurityGroupId, SubnetGroup, SubnetId, Tags, VpcId,
+    Call, Condition, Database, DatabaseSettings, ResourceRef, SecurityGroupId, SubnetGroup, Tags, VpcId,
     made_by,
 };
 use crate::name::{EnvironmentName, NetworkName, RoleName};
-use crate::net::Cidr;
 use crate::topology::{
-    Environment, EnvironmentPart, EnvironmentParts, Network, Part, Purpose, SubnetKind, Topology,
+    Environment, EnvironmentPart, EnvironmentParts, Kind, Network, Part, Purpose, Topology,
 };
 
 pub(super) use gone::destroy;
-pub(crate) use gone::{forget_database, forget_instance};
+pub(crate) use gone::{forget_balancer, forget_database, forget_instance};
 pub(super) use transition::change;
 
 /// The calls without whose answers a part of an environment would be created again.
 pub(super) const NEEDED: [Call; 3] = [Call::Instances, Call::Databases, Call::DatabaseSnapshots];
+
+/// The same for what only the kind `prod` has.
+pub(super) const NEEDED_BY_PROD: [Call; 8] = [
+    Call::LoadBalancers,
+    Call::LoadBalancerTags,
+    Call::Listeners,
+    Call::ListenerRules,
+    Call::TargetGroups,
+    Call::LaunchTemplates,
+    Call::LaunchTemplateVersions,
+    Call::ScalingGroups,
+];
 
 /// Where an environment is.
 struct Home<'l> {
@@ -51,7 +62,10 @@ pub(super) fn lay_out(
     for environment in topology.environments_in(&network.name) {
         // Where the database is stopped, nobody works, and no instance is needed.
         let is_stopped = database(draft, &home, environment);
-        instance(draft, &home, environment, is_stopped);
+        match &environment.kind {
+            Kind::Dev => instance::lay_out(draft, &home, environment, is_stopped),
+            Kind::Prod(of_kind) => prod::lay_out(draft, &home, environment, of_kind, is_stopped),
+        }
     }
     undeclared(draft, topology, &network.name);
 }
@@ -208,122 +222,6 @@ fn differences(environment: &Environment, database: &Database) -> Vec<String> {
     differences
 }
 
-/// The instance of an environment: the one that exists, or a new one.
-fn instance(draft: &mut Draft<'_>, home: &Home<'_>, environment: &Environment, is_stopped: bool) {
-    let Some(instance) = EnvironmentParts::of(environment, draft.actual, &draft.site.by).instance else {
-        if !is_stopped {
-            new_instance(draft, home, environment);
-        }
-        return;
-    };
-    if matches!(instance.state.as_str(), "running" | "pending") {
-        in_state(draft, instance, "running");
-    } else {
-        let part = EnvironmentPart::Instance;
-        draft.note(Note::Stopped { environment: environment.name.clone(), part, snapshot: None });
-    }
-    existing_instance(draft, environment, instance);
-}
-
-/// An instance that is to have a state.
-fn in_state(draft: &mut Draft<'_>, instance: &Instance, state: &str) {
-    if let Some(wanted) = draft.wanted.instances.get_mut(&instance.id) {
-        wanted.state = state.into();
-    }
-}
-
-/// An instance that exists is kept, although it may differ from its declaration.
-fn existing_instance(draft: &mut Draft<'_>, environment: &Environment, instance: &Instance) {
-    draft.keep(&instance.id);
-    let name = environment.name.clone();
-    let mut differ = |how: String| {
-        draft.note(Note::Differs { environment: name.clone(), resource: (&instance.id).into(), how });
-    };
-    if let (Some(Image::Id(is)), Image::Id(should)) = (&instance.image, &environment.image)
-        && is != should
-    {
-        differ(format!(
-            "was launched from {is}, and {should} is declared; terminate it, and `doorward apply` launches another"
-        ));
-    }
-    if let Some(is) = instance.size.filter(|is| *is != environment.instance) {
-        differ(format!(
-            "has the type {is}, and {} is declared; change it while it is stopped",
-            environment.instance
-        ));
-    }
-}
-
-fn new_instance(draft: &mut Draft<'_>, home: &Home<'_>, environment: &Environment) {
-    let purpose = purpose(environment, EnvironmentPart::Instance);
-    let private = home.subnets.iter().find(|((kind, _), _)| *kind == SubnetKind::Private);
-    let Some(subnet) = private.map(|(_, subnet)| subnet.clone()) else {
-        let (environment, network) = (environment.name.clone(), home.network.name.clone());
-        draft.obstacle(Obstacle::FewSubnets { environment, network });
-        return;
-    };
-    let Some(address) = free_address(&draft.wanted, &subnet) else {
-        draft.obstacle(Obstacle::NoAddress { environment: environment.name.clone(), subnet });
-        return;
-    };
-    let part = EnvironmentPart::Instance;
-    let groups = groups_of_part(draft, home.topology, environment, part, home.vpc, home.groups);
-    let id = InstanceId::planned(&purpose.to_string());
-    draft.keep(&id);
-    let tags = draft.tags(&purpose);
-    let interface = Interface {
-        id: InterfaceId::planned(&format!("{purpose}/interface")),
-        vpc: home.vpc.clone(),
-        subnet,
-        groups,
-        addresses: vec![InterfaceAddress { address: IpAddr::V4(address), public: None }],
-        prefixes: BTreeSet::new(),
-        source_dest_check: true,
-        kind: "interface".into(),
-        requester: None,
-        description: String::new(),
-        instance: Some(id.clone()),
-        attached: true,
-        tags: tags.clone(),
-    };
-    let image = match &environment.image {
-        Image::Parameter(name) => match draft.site.images.get(name) {
-            Some(id) => Image::Id(id.clone()),
-            None => environment.image.clone(),
-        },
-        id @ Image::Id(_) => id.clone(),
-    };
-    let instance = Instance {
-        id: id.clone(),
-        account_region: draft.site.account_region.clone(),
-        state: "running".into(),
-        interfaces: [interface.id.clone()].into(),
-        platform: None,
-        image: Some(image),
-        size: Some(environment.instance),
-        profile: environment.profile.clone(),
-        tags,
-    };
-    draft.wanted.interfaces.insert(interface.id.clone(), interface);
-    draft.wanted.instances.insert(id, instance);
-}
-
-/// An address that nothing in a subnet has. EC2 chooses another, but one that is like it for routes, ACLs and groups. The
-/// first four and the last one are AWS's (VPC user guide, "Subnet CIDR blocks").
-fn free_address(inventory: &Inventory, subnet: &SubnetId) -> Option<Ipv4Addr> {
-    let cidrs = &inventory.subnets.get(subnet)?.cidrs;
-    let first = cidrs.iter().find_map(|cidr| match cidr.address() {
-        IpAddr::V4(first) => Some((*cidr, u32::from(first))),
-        IpAddr::V6(_) => None,
-    });
-    let (cidr, first): (Cidr, u32) = first?;
-    let last = first | u32::MAX.checked_shr(cidr.bits().into()).unwrap_or_default();
-    let there: Vec<&Interface> = inventory.interfaces.values().filter(|it| it.subnet == *subnet).collect();
-    (first.checked_add(4)?..last)
-        .map(Ipv4Addr::from)
-        .find(|address| !there.iter().any(|it| it.has(IpAddr::V4(*address))))
-}
-
 /// Environments that are not declared any more stay, because they have data.
 fn undeclared(draft: &mut Draft<'_>, topology: &Topology, network: &NetworkName) {
     let mut there: BTreeMap<EnvironmentName, Vec<ResourceRef>> = BTreeMap::new();
@@ -340,6 +238,8 @@ fn undeclared(draft: &mut Draft<'_>, topology: &Topology, network: &NetworkName)
     for instance in draft.actual.instances.values().filter(|it| it.is_there()) {
         look(&instance.tags, (&instance.id).into());
     }
+    draft.actual.scaling_groups.values().for_each(|it| look(&it.tags, it.resource()));
+    draft.actual.load_balancers.values().for_each(|it| look(&it.tags, it.resource()));
     draft.actual.databases.values().for_each(|it| look(&it.tags, it.resource()));
     for (environment, resources) in there {
         draft.note(Note::UndeclaredEnvironment { environment, resources });

@@ -58,7 +58,8 @@ impl Holder {
             | Self::Proxy(..)
             | Self::Cache(..)
             | Self::ServerlessCache(..)
-            | Self::Function(..) => None,
+            | Self::Function(..)
+            | Self::Balancer(..) => None,
         }
     }
 }

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use dependent::Dependent;
 pub use draft::{Made, purpose_of};
 pub(crate) use endpoints::route_all;
-pub(crate) use environment::{forget_database, forget_instance};
+pub(crate) use environment::{forget_balancer, forget_database, forget_instance};
 pub(super) use groups::allows;
 pub use holder::Holder;
 pub use lost::Lost;
@@ -105,6 +105,9 @@ pub fn layout_of(
     if topology.environments.values().any(|it| networks.contains(&it.network)) {
         draft.needs(&environment::NEEDED);
     }
+    if topology.environments.values().any(|it| networks.contains(&it.network) && it.kind.prod().is_some()) {
+        draft.needs(&environment::NEEDED_BY_PROD);
+    }
     let chosen = |network: &&super::Network| networks.contains(&network.name) && site.is_for(&network.at);
     for network in topology.networks.values().filter(chosen) {
         let vpc = vpc::choose(&mut draft, network);
@@ -168,6 +171,9 @@ pub fn after_transition(
     // A stop creates nothing, so what else could not be read does not prevent it.
     if transition == Transition::Start {
         draft.needs(&NEEDED);
+        if environment.kind.prod().is_some() {
+            draft.needs(&environment::NEEDED_BY_PROD);
+        }
     }
     environment::change(&mut draft, topology, environment, transition);
     draft.finish()

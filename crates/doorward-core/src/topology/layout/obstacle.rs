@@ -105,6 +105,16 @@ pub enum Obstacle {
         "the database of [environment.{environment}] needs the identifier `{database}`, which a database in {account_region} has that is another one"
     )]
     DatabaseTaken { environment: EnvironmentName, database: String, account_region: AccountRegion },
+    /// Somebody else's resource has the name of a part of an environment.
+    #[error(
+        "[environment.{environment}] needs the name `doorward-{environment}`, which another {} has: {resource}", .resource.kind()
+    )]
+    PartTaken { environment: EnvironmentName, resource: ResourceRef },
+    /// An environment of a kind that is not stopped.
+    #[error(
+        "[environment.{environment}] is of the kind `prod`, which is not stopped: its clients would find nothing, and its Auto Scaling group replaces instances that stop; destroy its network, which leaves a final snapshot"
+    )]
+    NotStopped { environment: EnvironmentName },
     /// The network of an environment has no DB subnet group.
     #[error(
         "[environment.{environment}] has a database, which needs private subnets in two zones, and [network.{network}] does not have them"

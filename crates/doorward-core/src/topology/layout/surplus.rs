@@ -253,6 +253,10 @@ fn tags_of_parts(inventory: &Inventory) -> impl Iterator<Item = &Tags> {
         .chain(of::<Instance>(inventory))
         .chain(inventory.databases.values().map(|it| &it.tags))
         .chain(of::<SecurityGroup>(inventory))
+        .chain(inventory.load_balancers.values().map(|it| &it.tags))
+        .chain(inventory.target_groups.values().map(|it| &it.tags))
+        .chain(inventory.launch_templates.values().map(|it| &it.tags))
+        .chain(inventory.scaling_groups.values().map(|it| &it.tags))
 }
 
 /// The installations that made resources of some networks, as the tags of these resources say.

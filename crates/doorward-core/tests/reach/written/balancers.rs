@@ -72,6 +72,7 @@ impl Line<'_> {
             state: Some(if self.says("failed") { "failed" } else { "active" }.into()),
             cross_zone: Some(self.says("across")),
             listeners: Some(Vec::new()),
+            tags: Default::default(),
         };
         if kind == LoadBalancerKind::Classic {
             let group = TargetGroup {
@@ -84,7 +85,9 @@ impl Line<'_> {
                 kind: "instance".into(),
                 preserves_client: Some(false),
                 cross_zone: Some(CrossZone::AsLoadBalancer),
+                health_path: None,
                 targets: Some(Vec::new()),
+                tags: Default::default(),
             };
             inventory.target_groups.insert(group.arn.clone(), group);
         }
@@ -124,7 +127,9 @@ impl Line<'_> {
             kind: kind.into(),
             preserves_client: Some(self.flag("kept", "masked").unwrap_or(by_default)),
             cross_zone: Some(cross_zone),
+            health_path: None,
             targets: Some(Vec::new()),
+            tags: Default::default(),
         };
         inventory.target_groups.insert(group.arn.clone(), group);
     }
@@ -151,7 +156,9 @@ impl Line<'_> {
             protocol: self.word(0).into(),
             port: self.at(1),
             target_groups: if classic { [arn.clone()].into() } else { named },
+            arn: None,
             instance_port: classic.then(|| self.at(2)),
+            certificate: None,
         };
         let balancer = inventory.load_balancers.get_mut(&arn).expect("a balancer");
         balancer.listeners.get_or_insert_default().push(listener);

@@ -141,7 +141,9 @@ impl Line<'_> {
             protocol: "TCP".into(),
             port,
             target_groups: BTreeSet::new(),
+            arn: None,
             instance_port: None,
+            certificate: None,
         });
         let balancer = LoadBalancer {
             arn: format!(
@@ -159,6 +161,7 @@ impl Line<'_> {
             state: Some(self.state("active")),
             cross_zone: Some(true),
             listeners: Some(listeners.collect()),
+            tags: Default::default(),
         };
         inventory.load_balancers.insert(balancer.arn.clone(), balancer);
     }

@@ -143,7 +143,9 @@ fn balancer(site: &Site, inventory: &mut Inventory) {
         protocol: "HTTPS".to_owned(),
         port: 443,
         target_groups: one(targets.clone()),
+        arn: None,
         instance_port: None,
+        certificate: None,
     };
     let balancer = LoadBalancer {
         arn: arn(site, "elasticloadbalancing", &format!("loadbalancer/{}", balancer_path(site))),
@@ -158,6 +160,7 @@ fn balancer(site: &Site, inventory: &mut Inventory) {
         state: Some("active".to_owned()),
         cross_zone: Some(true),
         listeners: Some(vec![listener]),
+        tags: Default::default(),
     };
     // The web servers come after the nodes of the load balancer.
     let first = site.number * INTERFACES + COUNTS[0].1;
@@ -178,7 +181,9 @@ fn balancer(site: &Site, inventory: &mut Inventory) {
         kind: "instance".to_owned(),
         preserves_client: None,
         cross_zone: None,
+        health_path: None,
         targets: Some((0..TARGETS).map(target).collect()),
+        tags: Default::default(),
     };
     inventory.target_groups.insert(group.arn.clone(), group);
     inventory.load_balancers.insert(balancer.arn.clone(), balancer);

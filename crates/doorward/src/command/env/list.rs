@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use doorward_core::inventory::Call;
+use doorward_core::inventory::{Call, ResourceRef};
 use doorward_core::name::{InstallationId, NetworkName};
 use doorward_core::plan::network::{Cost, Prices};
 use doorward_core::policy::Policy;
@@ -30,9 +30,10 @@ use crate::policy_file;
   doorward env list --json | jq -r '.environments[] | [.name, .state] | @tsv'
 
 JSON: {\"environments\": [{\"name\", \"network\", \"region\", \"state\", \"what\": TEXT, \"snapshot\", \"instance\": \
-{\"id\", \"state\"}, \"database\": {\"id\", \"state\"}, \"usd_per_month\": {\"now\", \"running\"}, \"unknown_prices\": \
+{\"id\", \"state\"}, \"database\": {\"id\", \"state\"}, \"balancer\": {\"id\", \"state\"}, \"instances\": [{\"id\", \"state\"}…], \"usd_per_month\": {\"now\", \"running\"}, \"unknown_prices\": \
 [TEXT…], \"restarts\": TIME, \"unread\": [TEXT…]}]}. `state` is `not-created`, `running`, `starting`, `stopping`, `stopped`, \
-`snapshot` or `partly`, and null where a part of the account could not be read.")]
+`snapshot` or `partly`, and null where a part of the account could not be read. `balancer` and `instances` are those of the \
+kind `prod`, which has no `instance`.")]
 pub(super) struct List {
     #[command(flatten)]
     from: From,
@@ -40,6 +41,17 @@ pub(super) struct List {
     #[arg(long)]
     json: bool,
 }
+
+/// The calls without whose answers the state of an environment is not known.
+const OF_ALL: [Call; 3] = [Call::Instances, Call::Databases, Call::DatabaseSnapshots];
+const OF_PROD: [Call; 6] = [
+    Call::Instances,
+    Call::Databases,
+    Call::DatabaseSnapshots,
+    Call::LoadBalancers,
+    Call::LoadBalancerTags,
+    Call::ScalingGroups,
+];
 
 /// An environment as it is listed.
 struct Listed {
@@ -49,6 +61,9 @@ struct Listed {
     state: Option<EnvironmentState>,
     instance: Option<(String, String)>,
     database: Option<(String, String)>,
+    balancer: Option<(String, String)>,
+    /// Those of an Auto Scaling group.
+    instances: Vec<(String, String)>,
     now: Cost,
     running: Cost,
     restarts: Option<Timestamp>,
@@ -103,10 +118,15 @@ fn listed(
         let region = read.account_region.region.clone().or_else(|| read.declared.region.clone());
         let prices = Prices { table, region: region.as_deref().unwrap_or_default() };
         let gap = |call: &Call| read.inventory.gap(*call, &read.account_region);
-        let calls = [Call::Instances, Call::Databases, Call::DatabaseSnapshots];
-        let unread: Vec<String> = calls.iter().filter_map(gap).map(ToString::to_string).collect();
         for environment in read.networks.iter().flat_map(|it| policy.topology.environments_in(it)) {
             let parts = EnvironmentParts::of(environment, &read.inventory, &owner.id);
+            let calls: &[Call] = if environment.kind.prod().is_some() { &OF_PROD } else { &OF_ALL };
+            let unread: Vec<String> = calls.iter().filter_map(gap).map(ToString::to_string).collect();
+            let part = |resource: ResourceRef, state: Option<&String>| {
+                (resource.id().to_owned(), state.cloned().unwrap_or_default())
+            };
+            let balancer = parts.balancer.map(|it| part(it.resource(), it.state.as_ref()));
+            let instances = parts.members.iter().map(|it| part((&it.id).into(), Some(&it.state))).collect();
             let instance = parts.instance.map(|it| (it.id.to_string(), it.state.clone()));
             let database = parts.database.map(|it| (it.name.clone(), it.status.clone()));
             all.push(Listed {
@@ -114,6 +134,8 @@ fn listed(
                 state: unread.is_empty().then(|| parts.state()),
                 instance,
                 database,
+                balancer,
+                instances,
                 now: prices.environment(environment, &read.inventory, &owner.id),
                 running: prices.declared(environment).plus(prices.snapshots(&parts)),
                 restarts: parts.database.and_then(|it| it.settings.restarts),
@@ -160,6 +182,10 @@ struct View<'a> {
     snapshot: Option<&'a str>,
     instance: Option<Part<'a>>,
     database: Option<Part<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balancer: Option<Part<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<Part<'a>>,
     usd_per_month: Amounts,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unknown_prices: BTreeSet<String>,
@@ -195,6 +221,8 @@ fn view(it: &Listed) -> View<'_> {
         },
         instance: it.instance.as_ref().map(|(id, state)| Part { id, state }),
         database: it.database.as_ref().map(|(id, state)| Part { id, state }),
+        balancer: it.balancer.as_ref().map(|(id, state)| Part { id, state }),
+        instances: it.instances.iter().map(|(id, state)| Part { id, state }).collect(),
         usd_per_month: Amounts {
             now: usd(&it.now).filter(|_| it.state.is_some()),
             running: usd(&it.running),

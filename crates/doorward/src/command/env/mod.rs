@@ -19,7 +19,8 @@ use super::{Code, Failure, print};
 
 /// List, stop and start environments
 ///
-/// An environment is an instance and a database in a network, which `[environment.NAME]` of the policy declares and
+/// An environment is a database in a network, with an instance (the kind `dev`) or with several of them behind a load
+/// balancer (the kind `prod`), which `[environment.NAME]` of the policy declares and
 /// `doorward apply` creates.
 #[derive(Debug, Args)]
 #[command(

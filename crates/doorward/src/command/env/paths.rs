@@ -17,6 +17,8 @@ pub(super) fn as_declared(planned: &Planned, environment: &Environment) -> Resul
         for inventory in [&region.read.inventory, &region.proposal.wanted] {
             let found = EnvironmentParts::of(environment, inventory, &region.owner.id);
             parts.extend(found.instance.map(|it| ResourceRef::from(&it.id)));
+            parts.extend(found.members.iter().map(|it| ResourceRef::from(&it.id)));
+            parts.extend(found.balancer.map(|it| it.resource()));
             parts.extend(found.database.map(|it| it.resource()));
         }
     }

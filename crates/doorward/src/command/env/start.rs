@@ -16,7 +16,8 @@ use crate::policy_file;
 ///
 /// A database that is stopped is started. One that was deleted is restored from its newest snapshot, with the declared
 /// class, security groups, subnet group and sign-in by IAM; AWS then manages its master password in a new secret. The
-/// plan is shown first, and performed after you confirm it.
+/// plan is shown first, and performed after you confirm it. An environment of the kind `prod` gets its Auto Scaling
+/// group with its database, if the network was destroyed and applied again.
 ///
 /// In the end the account is read again: the paths from and to the instance and the database have to be those of the
 /// declaration.

@@ -20,6 +20,8 @@ use crate::policy_file;
 /// `pause` keeps the database with its endpoint, its security groups and its secret, and its storage is paid for. AWS
 /// starts it again after seven days. `snapshot` deletes it with a final snapshot, from which `doorward env start`
 /// restores it; older final snapshots are deleted as the policy declares by `snapshots`.
+///
+/// Environments of the kind `prod` are not stopped.
 #[derive(Debug, Args)]
 #[command(after_help = format!("Examples:
   doorward env stop dev

@@ -150,7 +150,10 @@ fn cost(sum: &Cost) -> Vec<String> {
             "the least reliable of these prices is {sure}, the oldest is of {date}; 730 hours are a month"
         ));
     }
-    let traffic = sum.traffic.iter().map(|(item, price)| format!("in addition, {item} costs {price} per GB"));
+    let traffic = sum
+        .traffic
+        .iter()
+        .map(|(item, price)| format!("in addition, {item} costs {price} per {}", item.unit()));
     lines.extend(traffic);
     lines.extend(sum.unknown.iter().map(|unknown| format!("not in the sum: {unknown}")));
     lines.extend(sum.assumed.iter().map(|assumed| format!("assumed: {assumed}")));
@@ -161,7 +164,7 @@ fn nat(choice: &NatChoice, declared: Option<Nat>) -> Vec<String> {
     let NatChoice { nat, cost } = choice;
     let mark = if declared == Some(*nat) { "*" } else { " " };
     let traffic: Vec<String> =
-        cost.traffic.iter().map(|(item, price)| format!("{price} per GB of {item}")).collect();
+        cost.traffic.iter().map(|(item, price)| format!("{price} per {} of {item}", item.unit())).collect();
     let traffic = if traffic.is_empty() { String::new() } else { format!(", and {}", traffic.join(", ")) };
     let known = if cost.unknown.is_empty() {
         format!("{} a month{traffic}", cost.month)

@@ -88,6 +88,13 @@ impl Needs<'_> {
             Carrier::Environment(name, EnvironmentPart::Database) => {
                 allow(None, "rds:ModifyDBInstance", "rds", format!("db:doorward-{name}"));
             }
+            // The ARN of a load balancer has an id behind its name.
+            Carrier::Environment(name, _) => allow(
+                None,
+                "elasticloadbalancing:SetSecurityGroups",
+                "elasticloadbalancing",
+                format!("loadbalancer/app/doorward-{name}/*"),
+            ),
             Carrier::Function(name) => {
                 allow(None, "lambda:UpdateFunctionConfiguration", "lambda", format!("function:{name}"));
             }

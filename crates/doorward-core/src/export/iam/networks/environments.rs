@@ -27,6 +27,7 @@ impl Needs<'_> {
             self.statement("LaunchWith", &["ec2:RunInstances"], with),
             self.ours("StartAndStopInstances", &["ec2:StartInstances", "ec2:StopInstances"], &["instance/*"]),
         ];
+        all.extend(self.scaled_applied());
         let parameters = self.image_parameters();
         if !parameters.is_empty() {
             all.push(self.statement("NewestImages", &["ssm:GetParameters"], parameters));
@@ -78,11 +79,13 @@ impl Needs<'_> {
         if self.environments.is_empty() {
             return Vec::new();
         }
-        vec![
+        let mut all = vec![
             self.ours("TerminateInstances", &["ec2:TerminateInstances"], &["instance/*"]),
             self.statement("Databases", &["rds:DeleteDBInstance"], self.databases()),
             self.statement("Snapshots", &["rds:AddTagsToResource"], self.snapshots()),
-        ]
+        ];
+        all.extend(self.scaled_destroyed());
+        all
     }
 
     /// What `plan` reads of environments besides the inventory.
@@ -91,7 +94,7 @@ impl Needs<'_> {
         (!parameters.is_empty()).then(|| self.statement("ReadImages", &["ssm:GetParameter"], parameters))
     }
 
-    fn region_of(&self, environment: &Environment) -> Option<&str> {
+    pub(super) fn region_of(&self, environment: &Environment) -> Option<&str> {
         let network = self.networks.iter().find(|it| it.name == environment.network);
         network.and_then(|it| it.at.region.as_deref())
     }

@@ -267,6 +267,45 @@ fn environments_take_what_creating_stopping_and_starting_them_takes() {
     assert!(actions(&documents(DEV, Task::Plan)).contains("ssm:GetParameter"));
 }
 
+#[test]
+fn environments_behind_a_load_balancer_take_what_creating_correcting_and_destroying_them_takes() {
+    const PROD: &str = "[network.main]\nendpoints = []\nnat = \"none\"\n\
+        [role.balancer]\nadmits = { internet = [\"tcp/80\"] }\non = [\"environment:prod/balancer\"]\n\
+        [role.web]\nadmits = { balancer = [\"tcp/80\"] }\non = [\"environment:prod/instance\"]\n\
+        [environment.prod]\nkind = \"prod\"\nlisten = \"http\"\nimage = \"ami-0a1b2c3d\"\ninstance-profile = \"web\"\n";
+    let more =
+        format!("{PROD}[role.a]\non = [\"environment:prod/instance\", \"environment:prod/balancer\"]\n");
+    let (mut account, mut applied) = (account(), BTreeSet::new());
+    perform(&mut account, &policy(PROD).topology, &mut applied);
+    for group in account.scaling_groups.values_mut() {
+        (group.min, group.target_groups) = (1, BTreeSet::new());
+    }
+    for balancer in account.load_balancers.values_mut() {
+        balancer.subnets.pop_first();
+        balancer.listeners.iter_mut().flatten().for_each(|it| it.target_groups.clear());
+    }
+    account.target_groups.values_mut().for_each(|it| it.health_path = None);
+    perform(&mut account, &policy(PROD).topology, &mut applied);
+    perform(&mut account, &policy(&more).topology, &mut applied);
+    let is_new = |it: &&String| {
+        ["elasticloadbalancing:", "autoscaling:", "iam:"].iter().any(|service| it.starts_with(service))
+            || it.contains("LaunchTemplate")
+    };
+    let new = |all: &BTreeSet<String>| -> BTreeSet<String> { all.iter().filter(is_new).cloned().collect() };
+    let taken = actions(&documents(&more, Task::Apply));
+    assert_eq!(new(&taken), new(&applied));
+    assert!(applied.is_subset(&taken), "{:?}", applied.difference(&taken));
+    let mut destroyed = BTreeSet::new();
+    let wanted = crate::topology::without(&"main".parse().expect("a name"), &account, &site(3));
+    perform_to(&mut account, &wanted.expect("nothing uses it").wanted, &mut destroyed);
+    let taken: BTreeSet<String> = actions(&documents(&more, Task::Destroy));
+    assert_eq!(
+        new(&taken).difference(&new(&destroyed)).cloned().collect::<Vec<_>>(),
+        ["elasticloadbalancing:SetSecurityGroups"]
+    );
+    assert!(new(&destroyed).is_subset(&taken));
+}
+
 /// The same network and roles, without the environment.
 fn policy_without_environment() -> String {
     "[network.main]\nendpoints = []\nnat = \"none\"\n[role.web]\n[role.db]\nadmits = { web = [\"tcp/5432\"] }\n".to_owned()

@@ -64,6 +64,7 @@ impl Change {
             Self::DeleteSnapshot { .. } => vec!["rds:DeleteDBSnapshot"],
             Self::TerminateInstance(_) => vec!["ec2:TerminateInstances"],
             Self::DeleteDatabase { .. } => vec!["rds:DeleteDBInstance"],
+            Self::Scaled(change) => change.calls(),
             Self::Await(_) => Vec::new(),
             Self::DeleteEndpoint(_) => vec!["ec2:DeleteVpcEndpoints"],
             Self::DeleteRoute(..) => vec!["ec2:DeleteRoute"],
@@ -122,6 +123,7 @@ impl Change {
             Self::ModifyDatabase { settings, .. } if settings.0.has_secret != settings.1.has_secret => {
                 all.extend(["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"])
             }
+            Self::Scaled(change) => all.extend(change.dependent()),
             _ => {}
         }
         all
@@ -146,6 +148,7 @@ impl Holder {
             Self::ServerlessCache(..) => "elasticache:ModifyServerlessCache",
             Self::Function(..) => "lambda:UpdateFunctionConfiguration",
             Self::Service(_) => "ecs:UpdateService",
+            Self::Balancer(..) => "elasticloadbalancing:SetSecurityGroups",
         }
     }
 }

@@ -106,6 +106,7 @@ impl fmt::Display for Change {
                 sized(f, database)
             }
             Self::TerminateInstance(id) => write!(f, "terminate the instance {}", id.id()),
+            Self::Scaled(change) => change.fmt(f),
             Self::Await(awaited) => awaited.fmt(f),
             Self::DeleteRoute(table, destination) => {
                 write!(f, "delete the route to {} from {}", to(destination), table.id())
@@ -248,6 +249,16 @@ impl fmt::Display for Awaited {
             Self::DatabaseStopped(_, name) => write!(f, "wait until the database {name} is stopped"),
             Self::DatabaseGone(_, name) => write!(f, "wait until the database {name} is deleted"),
             Self::Snapshot(_, name) => write!(f, "wait until the snapshot {name} is available"),
+            Self::Balancer(_, name) => write!(f, "wait until the load balancer {name} is active"),
+            Self::BalancerGone(_, name) => {
+                write!(f, "wait until the interfaces of the load balancer {name} are deleted")
+            }
+            Self::GroupServes(_, name) => {
+                write!(f, "wait until the instances of the Auto Scaling group {name} are healthy targets")
+            }
+            Self::GroupGone(_, name) => {
+                write!(f, "wait until the Auto Scaling group {name} is deleted, and its instances terminated")
+            }
             Self::GroupUnused(id) => write!(f, "wait until no interface has {id} attached"),
         }
     }

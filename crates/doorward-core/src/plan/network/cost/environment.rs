@@ -4,7 +4,7 @@ use super::{Cost, Prices};
 use crate::inventory::{Condition, Database, DatabaseSettings, Instance, Inventory};
 use crate::name::InstallationId;
 use crate::price::Item;
-use crate::topology::{Engine, Environment, EnvironmentParts};
+use crate::topology::{Engine, Environment, EnvironmentParts, Kind};
 
 /// The root volume of Amazon Linux 2023 in GB.
 const VOLUME: u32 = 8;
@@ -22,7 +22,8 @@ impl Prices<'_> {
         let instance = parts.instance.map(|it| self.instance_in_state(it));
         let database = parts.database.map(|it| self.database_in_state(it));
         let snapshots = self.snapshots(&parts);
-        instance.into_iter().chain(database).fold(snapshots, Cost::plus)
+        let parts = self.of_prod(&parts).plus(snapshots);
+        instance.into_iter().chain(database).fold(parts, Cost::plus)
     }
 
     /// What the snapshots of an environment cost.
@@ -32,7 +33,10 @@ impl Prices<'_> {
 
     /// What an environment costs that runs as it is declared, without snapshots.
     pub fn declared(self, environment: &Environment) -> Cost {
-        let instance = self.hourly(Item::InstanceHour(environment.instance), 1).plus(self.volume());
+        let instance = match &environment.kind {
+            Kind::Dev => self.hourly(Item::InstanceHour(environment.instance), 1).plus(self.volume()),
+            Kind::Prod(prod) => self.declared_prod(environment, prod),
+        };
         instance.plus(self.database(environment.engine.word(), &environment.settings("")))
     }
 
@@ -56,7 +60,7 @@ impl Prices<'_> {
     }
 
     /// The root volume of an instance.
-    fn volume(self) -> Cost {
+    pub(super) fn volume(self) -> Cost {
         let mut cost = self.monthly(Item::VolumeGbMonth, VOLUME);
         cost.assumed.insert(ROOT);
         cost

@@ -21,6 +21,7 @@ pub(super) fn changed(changes: &mut Changes<'_>) {
     let (actual, wanted, by) = (changes.actual, changes.wanted, changes.by);
     for instance in wanted.instances.values().filter(|it| it.owned(by).is_some()) {
         match actual.instances.get(&instance.id) {
+            None if is_launched(wanted, instance) => {}
             None => {
                 let is_its = |it: &&Interface| it.instance.as_ref() == Some(&instance.id);
                 let Some(interface) = wanted.interfaces.values().find(is_its) else { continue };
@@ -46,6 +47,11 @@ pub(super) fn changed(changes: &mut Changes<'_>) {
             Some(before) => modified(changes, before, database),
         }
     }
+}
+
+/// Whether AWS launches and terminates an instance for an Auto Scaling group.
+fn is_launched(inventory: &Inventory, instance: &Instance) -> bool {
+    inventory.scaling_groups.values().any(|group| group.instances.contains(&instance.id))
 }
 
 /// Whether another database takes the identifier of one that is being deleted.
@@ -172,7 +178,8 @@ fn turned(changes: &mut Changes<'_>, before: &Database, database: &Database) {
 /// What goes, and the snapshots that it leaves.
 pub(super) fn removed(changes: &mut Changes<'_>) {
     let (actual, wanted, by) = (changes.actual, changes.wanted, changes.by);
-    for instance in actual.instances.values().filter(|it| !wanted.instances.contains_key(&it.id)) {
+    let gone = actual.instances.values().filter(|it| !wanted.instances.contains_key(&it.id));
+    for instance in gone.filter(|it| !is_launched(actual, it)) {
         let Some(right) = instance.owned(by) else { continue };
         if instance.state != "shutting-down" {
             changes.add(Change::TerminateInstance(right), Why::undeclared(&instance.tags, by));

@@ -1,111 +1,18 @@
 //! What a step reads and what it writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::keys::{Footprint, Key};
 use crate::inventory::{
-    AccountRegion, Database, Destination, Endpoint, EndpointId, InstanceId, Inventory, NatGateway,
-    NatGatewayId, Peer, ResourceKind, ResourceRef, Route, RouteTableId, RouteTarget, SecurityGroupId,
-    SubnetId, VpcId,
+    AccountRegion, Destination, EndpointId, InstanceId, Inventory, NatGateway, NatGatewayId, Peer,
+    ResourceKind, ResourceRef, Route, RouteTableId, RouteTarget, SubnetId,
 };
 use crate::plan::Step;
 use crate::plan::network::change::{Awaited, Change, Modified};
 use crate::plan::network::difference::NetworkStep;
+use crate::plan::network::scaled;
 
-/// Something that a step can depend on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    /// A resource: that it exists.
-    Of(ResourceRef),
-    /// The state of a resource: that it is available, or attached.
-    State(ResourceRef),
-    /// The routes of a table.
-    Routes(RouteTableId),
-    /// The rules of a security group.
-    Rules(SecurityGroupId),
-    /// The table of a subnet.
-    Association(SubnetId),
-    /// The DNS attributes of a VPC.
-    Dns(VpcId),
-    /// The internet gateway of a VPC.
-    Internet(VpcId),
-    /// The endpoint for a service in a VPC.
-    Service(VpcId, String),
-}
-
-/// What a step reads and writes.
-#[derive(Debug, Default)]
-pub(super) struct Footprint {
-    pub(super) reads: BTreeSet<Key>,
-    pub(super) writes: BTreeSet<Key>,
-}
-
-impl Footprint {
-    fn read(&mut self, resource: impl Into<ResourceRef>) -> &mut Self {
-        self.reads.insert(Key::Of(resource.into()));
-        self
-    }
-
-    fn read_all<'i, I: 'i>(&mut self, ids: impl IntoIterator<Item = &'i I>) -> &mut Self
-    where
-        ResourceRef: From<&'i I>,
-    {
-        self.reads.extend(ids.into_iter().map(|id| Key::Of(id.into())));
-        self
-    }
-
-    fn reads(&mut self, key: Key) -> &mut Self {
-        self.reads.insert(key);
-        self
-    }
-
-    fn write(&mut self, resource: impl Into<ResourceRef>) -> &mut Self {
-        self.writes.insert(Key::Of(resource.into()));
-        self
-    }
-
-    fn writes(&mut self, key: Key) -> &mut Self {
-        self.writes.insert(key);
-        self
-    }
-
-    fn writes_state(&mut self, resource: impl Into<ResourceRef>) -> &mut Self {
-        self.writes(Key::State(resource.into()))
-    }
-
-    fn is_available(&mut self, resource: ResourceRef) -> &mut Self {
-        self.read(resource.clone()).reads(Key::State(resource))
-    }
-
-    /// A gateway with what it stands in and on.
-    fn of_nat(&mut self, gateway: &NatGateway) -> &mut Self {
-        self.read(&gateway.vpc).reads(Key::Internet(gateway.vpc.clone()));
-        self.read_all(gateway.availability.subnet());
-        self.reads.extend(gateway.public_address.map(|it| Key::Of(address(&it))));
-        self
-    }
-
-    /// An endpoint with what it is associated with.
-    fn of_endpoint(&mut self, endpoint: &Endpoint) -> &mut Self {
-        self.read(&endpoint.vpc).read_all(&endpoint.tables).read_all(&endpoint.subnets);
-        self.read_all(&endpoint.groups)
-    }
-
-    /// A database with what it is in.
-    fn of_database(&mut self, database: &Database) -> &mut Self {
-        let group = database.settings.subnet_group.as_deref();
-        let kind = ResourceKind::DatabaseSubnetGroup;
-        self.reads
-            .extend(group.map(|group| Key::Of(ResourceRef::named(kind, group, &database.account_region))));
-        self.read_all(&database.vpc).read_all(&database.subnets).read_all(&database.groups)
-    }
-
-    fn rules_of<'i>(&mut self, groups: impl IntoIterator<Item = &'i SecurityGroupId>) -> &mut Self {
-        self.reads.extend(groups.into_iter().map(|id| Key::Rules(id.clone())));
-        self
-    }
-}
-
-fn address(address: &std::net::Ipv4Addr) -> ResourceRef {
+pub(super) fn address(address: &std::net::Ipv4Addr) -> ResourceRef {
     ResourceRef::of(ResourceKind::Address, &address.to_string())
 }
 
@@ -232,6 +139,7 @@ impl<'a> AccountBefore<'a> {
             Change::ModifyDatabase { .. } | Change::StopDatabase(..) | Change::StartDatabase(..) => {
                 it.write(change.touches()).writes_state(change.touches());
             }
+            Change::Scaled(change) => scaled::footprint(change, self.actual, it),
             Change::Await(awaited) => self.awaits(awaited, it),
             _ => {}
         }
@@ -306,6 +214,10 @@ impl<'a> AccountBefore<'a> {
                 it.read(awaited.touches()).writes_state(awaited.touches());
             }
             Awaited::DatabaseGone(account_region, name) => self.database(account_region, name, it),
+            Awaited::Balancer(..)
+            | Awaited::BalancerGone(..)
+            | Awaited::GroupServes(..)
+            | Awaited::GroupGone(..) => scaled::awaits(awaited, self.actual, it),
             // Whoever references the group, or has it attached, reads it.
             Awaited::GroupUnused(id) => {
                 it.write(id);

@@ -76,7 +76,9 @@ impl<G: Give> Performing<'_, G> {
         let endpoints = account.endpoints.values().filter(|it| it.subnets.contains(id));
         let users = users.chain(endpoints.map(|it| (&it.id).into()));
         let interfaces = account.interfaces.values().filter(|it| it.subnet == *id);
-        let mut users = users.chain(interfaces.map(|it| (&it.id).into()));
+        let users = users.chain(interfaces.map(|it| (&it.id).into()));
+        let balancers = account.load_balancers.values().filter(|it| it.subnets.contains(id));
+        let mut users = users.chain(balancers.map(|it| it.resource()));
         unused(id, users.next())?;
         drop(users);
         self.account.subnets.remove(id);
@@ -129,6 +131,9 @@ impl<G: Give> Performing<'_, G> {
         let mapped = self.account.interfaces.values().filter(|it| it.vpc == *vpc);
         let mapped = mapped.filter(|it| it.addresses.iter().any(|address| address.public.is_some()));
         unused(id, mapped.map(|it| (&it.id).into()).next())?;
+        let mut balancers = self.account.load_balancers.values();
+        let balancer = balancers.find(|it| it.public && it.vpc.as_ref() == Some(vpc));
+        unused(id, balancer.map(|it| it.resource()))?;
         let gateway = there_mut(&mut self.account.internet_gateways, id)?;
         if gateway.vpc.as_ref() != Some(vpc) {
             return Err(Refused::State(id.into()));

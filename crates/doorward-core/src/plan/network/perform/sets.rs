@@ -14,7 +14,10 @@ use crate::plan::{NotPerformed, Step};
 use crate::topology::{Holder, follow};
 
 /// What has an id, or that it does not exist.
-pub(super) fn there<'m, I: Ord, T>(all: &'m BTreeMap<I, T>, id: &I) -> Result<&'m T, Refused>
+pub(in crate::plan::network) fn there<'m, I: Ord, T>(
+    all: &'m BTreeMap<I, T>,
+    id: &I,
+) -> Result<&'m T, Refused>
 where
     for<'i> &'i I: Into<ResourceRef>,
 {

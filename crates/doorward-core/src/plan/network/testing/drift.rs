@@ -15,7 +15,7 @@ pub(crate) struct Drift {
 }
 
 pub(crate) fn drift() -> impl Strategy<Value = Vec<Drift>> {
-    prop::collection::vec((0..21_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
+    prop::collection::vec((0..27_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
 }
 
 fn chosen<'m, K, V>(all: impl Iterator<Item = (&'m K, &'m mut V)>, which: usize) -> Option<&'m mut V>
@@ -133,6 +133,7 @@ impl Drift {
                     }
                 }
             }
+            21..=26 => self.scaled(account),
             _ => {
                 let mut subnets = account.subnets.values().filter(|it| it.owned(&by).is_some());
                 let name = format!("eni-drift{which:x}");
@@ -153,6 +154,37 @@ impl Drift {
                 );
                 account.interfaces.insert(it.id.clone(), it);
             }
+        }
+    }
+
+    /// The same to load balancers and Auto Scaling groups.
+    fn scaled(self, account: &mut Inventory) {
+        let by = by();
+        let Self { kind, which } = self;
+        let groups = account.scaling_groups.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+        let balancers = account.load_balancers.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+        match kind {
+            21 => drop(chosen(groups, which).map(|it| {
+                (it.min, it.max, it.grace) = (0, 9, 0);
+                it.template = it.template.take().map(|(id, _)| (id, "$Latest".to_owned()));
+            })),
+            22 => drop(chosen(groups, which).map(|it| it.target_groups.clear())),
+            // AWS replaces an instance, and a scaling policy wants another number of them.
+            23 => {
+                let Some(group) = chosen(groups, which) else { return };
+                group.desired = 3;
+                let gone = group.instances.pop_first();
+                gone.iter().for_each(|id| crate::topology::forget_instance(account, id));
+            }
+            24 => drop(chosen(balancers, which).map(|it| it.listeners = Some(Vec::new()))),
+            25 => drop(chosen(balancers, which).map(|it| {
+                it.subnets.pop_first();
+                it.listeners.iter_mut().flatten().for_each(|it| it.target_groups.clear());
+            })),
+            _ => drop(
+                chosen(account.target_groups.iter_mut(), which)
+                    .map(|it| it.health_path = Some("/other".into())),
+            ),
         }
     }
 }

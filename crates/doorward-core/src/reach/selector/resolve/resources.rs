@@ -138,6 +138,9 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::RouteTable
         | ResourceKind::PrefixList
         | ResourceKind::EgressOnlyGateway
+        | ResourceKind::TargetGroup
+        | ResourceKind::LaunchTemplate
+        | ResourceKind::ScalingGroup
         | ResourceKind::DatabaseSnapshot
         | ResourceKind::DatabaseSubnetGroup
         | ResourceKind::TransitTable => Endpoints::default(),

@@ -1,8 +1,10 @@
 //! What goes of environments: all of a destroyed network, and a database that leaves a final snapshot.
 
+use std::collections::BTreeSet;
+
 use super::super::draft::{Draft, purpose_of};
 use crate::inventory::{
-    AccountRegion, Condition, Database, DatabaseSnapshot, InstanceId, Inventory, Tags, made_by,
+    AccountRegion, Condition, Database, DatabaseSnapshot, InstanceId, Inventory, SubnetId, Tags, made_by,
 };
 use crate::name::NetworkName;
 use crate::topology::Purpose;
@@ -11,6 +13,24 @@ use crate::topology::Purpose;
 pub(in crate::topology::layout) fn destroy(draft: &mut Draft<'_>, network: &NetworkName) {
     let by = draft.site.by.clone();
     let of = |tags: &Tags| purpose_of(tags, &by).filter(|purpose| purpose.network == *network);
+    // An Auto Scaling group that could not be read would replace each instance that is terminated.
+    let mut instances = draft.actual.instances.values().filter(|it| of(&it.tags).is_some());
+    if instances.any(|it| it.tags.contains_key("aws:autoscaling:groupName")) {
+        draft.needs(&super::NEEDED_BY_PROD);
+    }
+    let groups = draft.actual.scaling_groups.iter().filter(|(_, it)| of(&it.tags).is_some());
+    for (key, group) in groups.map(|(key, it)| (key.clone(), it)).collect::<Vec<_>>() {
+        draft.wanted.scaling_groups.remove(&key);
+        // AWS terminates them with their group, whatever their tags are by now.
+        group.instances.iter().for_each(|id| forget_instance(&mut draft.wanted, id));
+    }
+    let balancers = draft.actual.load_balancers.values().filter(|it| of(&it.tags).is_some());
+    for arn in balancers.map(|it| it.arn.clone()).collect::<Vec<_>>() {
+        forget_balancer(&mut draft.wanted, &arn);
+    }
+    lingering(draft, network);
+    draft.wanted.target_groups.retain(|_, it| of(&it.tags).is_none());
+    draft.wanted.launch_templates.retain(|_, it| of(&it.tags).is_none());
     let instances = draft.actual.instances.values().filter(|it| of(&it.tags).is_some());
     let instances: Vec<InstanceId> = instances.map(|it| it.id.clone()).collect();
     for id in instances {
@@ -61,6 +81,28 @@ pub(crate) fn forget_instance(inventory: &mut Inventory, id: &InstanceId) {
         }
     }
     inventory.instances.remove(id);
+}
+
+/// The interfaces of a load balancer that was deleted follow within minutes: those in subnets of the network are gone before
+/// these are deleted.
+fn lingering(draft: &mut Draft<'_>, network: &NetworkName) {
+    let by = draft.site.by.clone();
+    let subnets = draft.actual.subnets.values();
+    let subnets = subnets.filter(|it| purpose_of(&it.tags, &by).is_some_and(|it| it.network == *network));
+    let subnets: BTreeSet<SubnetId> = subnets.map(|it| it.id.clone()).collect();
+    let balancers = draft.actual.load_balancers.values();
+    let there: BTreeSet<String> = balancers.map(|it| it.interface_description()).collect();
+    draft.wanted.interfaces.retain(|_, it| {
+        let is_of_ours = it.requester.is_some() && it.description.starts_with("ELB app/doorward-");
+        !(is_of_ours && subnets.contains(&it.subnet) && !there.contains(&it.description))
+    });
+}
+
+/// Takes a load balancer away with its interfaces.
+pub(crate) fn forget_balancer(inventory: &mut Inventory, arn: &str) {
+    let Some(balancer) = inventory.load_balancers.remove(arn) else { return };
+    let about = balancer.interface_description();
+    inventory.interfaces.retain(|_, it| !(it.requester.is_some() && it.description == about));
 }
 
 /// Takes a database away with its interfaces: those that RDS made with its groups in its subnets, unless another database

@@ -1,5 +1,7 @@
 //! Environments: what is created, what stays as it is and is said, and what prevents them.
 
+mod prod;
+
 use crate::inventory::*;
 use crate::plan::network::testing::{AsPlanned, account, account_region, by, id, site};
 use crate::plan::network::{Ids, network_difference, perform_change};

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use super::super::draft::{Draft, purpose_of};
 use super::super::subnets::Subnets;
 use super::super::{Lost, Note, Obstacle, elsewhere, holder, vpc};
-use super::{Home, existing_instance, gone, in_state, new_database, new_instance, purpose, running};
+use super::instance::{self, in_state};
+use super::{Home, gone, new_database, prod, purpose, running};
 use crate::inventory::{
     Condition, Database, DatabaseSnapshot, Instance, SecurityGroup, SecurityGroupId, SubnetGroup, made_by,
 };
 use crate::name::RoleName;
 use crate::topology::{
-    Carrier, Environment, EnvironmentPart, EnvironmentParts, Network, Part, Purpose, Topology, Transition,
+    Carrier, Environment, EnvironmentPart, EnvironmentParts, Kind, Network, Part, Purpose, Topology,
+    Transition,
 };
 
 /// Starts or stops an environment.
@@ -24,6 +26,10 @@ pub(in crate::topology::layout) fn change(
     environment: &Environment,
     transition: Transition,
 ) {
+    if environment.kind.prod().is_some() && transition != Transition::Start {
+        draft.obstacle(Obstacle::NotStopped { environment: environment.name.clone() });
+        return;
+    }
     let parts = EnvironmentParts::of(environment, draft.actual, &draft.site.by);
     if parts.is_empty() {
         let (environment, network) = (environment.name.clone(), environment.network.clone());
@@ -63,12 +69,13 @@ fn start(
     let groups = groups(draft, topology, environment);
     let home = Home { topology, network, vpc: &vpc, subnets: &subnets, groups: &groups };
     start_database(draft, &home, environment, parts);
-    match parts.instance {
-        Some(instance) => {
+    match (&environment.kind, parts.instance) {
+        (Kind::Prod(of_kind), _) => prod::lay_out(draft, &home, environment, of_kind, false),
+        (Kind::Dev, Some(instance)) => {
             in_state(draft, instance, "running");
-            existing_instance(draft, environment, instance);
+            instance::existing(draft, environment, instance);
         }
-        None => new_instance(draft, &home, environment),
+        (Kind::Dev, None) => instance::create(draft, &home, environment),
     }
     holder::attach_to(draft, topology, network, (&vpc, &groups), &environment.name);
 }
