@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change, KeptEnd, Mistrusted, Seen};
+use crate::store::{self, Change, KeptEnd, Mistrusted, SeenPassword};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
@@ -159,7 +159,7 @@ impl Requests {
         known.iter().map(ended).collect()
     }
 
-    pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
+    pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, SeenPassword>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
