@@ -347,3 +347,169 @@ impl<'a> Live<'a> {
         self.until
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-22T{time}Z").parse().expect("an instant")
+    }
+
+    fn person(name: &str) -> Person {
+        name.parse().expect("a person")
+    }
+
+    fn grant(life: Life) -> Grant {
+        Grant::mint(
+            GrantId::from_random([7; 8]),
+            person("jon"),
+            "orders-db".parse().expect("a target"),
+            Transport::Ssm,
+            "203.0.113.7/32".parse().expect("an address"),
+            Some("an incident".into()),
+            life,
+        )
+    }
+
+    /// Asked for at ten, changed twice since.
+    fn waiting() -> Grant {
+        let from = vec!["leads".parse().expect("a group")];
+        grant(Life::Waiting { asked: at("10:00:00"), seconds: 3600, from, revision: 2, opens: None })
+    }
+
+    /// From ten to noon; approved at eleven.
+    fn open() -> Grant {
+        grant(Life::Open {
+            since: at("10:00:00"),
+            until: at("12:00:00"),
+            approved_by: Some(person("maria")),
+            approved_at: Some(at("11:00:00")),
+        })
+    }
+
+    fn closed() -> Ending {
+        Ending::Closed { by: person("maria") }
+    }
+
+    /// Every way to end, and whether it takes something from a person before its time.
+    fn endings() -> [(Ending, bool, &'static str); 8] {
+        let id = GrantId::from_random([7; 8]);
+        [
+            (Ending::TimeUp, false, "expired"),
+            (closed(), true, "revoked by maria"),
+            (Ending::Withdrawn { by: person("jon") }, true, "withdrawn by jon"),
+            (Ending::NoLongerAllowed { why: "no member".into() }, true, "no longer allowed: no member"),
+            (Ending::Rejected { by: person("maria"), reason: None }, false, "denied by maria"),
+            (Ending::Unanswered, false, "not approved in time"),
+            (Ending::Moved { to: id.clone() }, true, "moved to another address as g-"),
+            (Ending::Extended { grant: id }, false, "approved: it extended g-"),
+        ]
+    }
+
+    #[test]
+    fn a_grant_is_live_until_its_end_and_not_at_it() {
+        let grant = open();
+        let live = grant.live(at("11:59:59.999")).expect("it is live");
+        assert_eq!((live.until(), live.grant()), (at("12:00:00"), &grant));
+        assert!(grant.live(at("12:00:00")).is_none());
+        assert!(waiting().live(at("10:30:00")).is_none());
+        assert!(grant.end(closed(), at("11:00:00")).live(at("11:30:00")).is_none());
+    }
+
+    #[test]
+    fn each_life_tells_what_it_knows() {
+        let told = |grant: &Grant| {
+            let approved = grant.approved_by().map(ToString::to_string);
+            let times = [grant.since(), grant.until(), grant.approved_at(), grant.next_change()];
+            (grant.ended(), grant.revision(), approved, times)
+        };
+        let (ten, eleven, noon) = (Some(at("10:00:00")), Some(at("11:00:00")), Some(at("12:00:00")));
+        let tomorrow = ten.map(|ten| ten + APPROVAL_WAITS);
+        let maria = Some("maria".to_owned());
+        assert_eq!(told(&waiting()), (false, 2, None, [None, None, None, tomorrow]));
+        assert_eq!(told(&open()), (false, 0, maria.clone(), [ten, noon, eleven, noon]));
+        let ended = open().end(closed(), at("11:30:00"));
+        assert_eq!(told(&ended), (true, 0, maria, [ten, None, eleven, None]));
+        let withdrawn = waiting().end(closed().of(&waiting()), at("11:30:00"));
+        assert_eq!(told(&withdrawn), (true, 0, None, [None; 4]));
+    }
+
+    #[test]
+    fn time_alone_ends_a_grant_at_its_end_and_a_request_after_a_day() {
+        assert_eq!(open().overdue(at("11:59:59.999")), None);
+        assert_eq!(open().overdue(at("12:00:00")), Some(Ending::TimeUp));
+        let asked = at("10:00:00");
+        let short_of_a_day = asked + APPROVAL_WAITS - SignedDuration::from_secs(1);
+        assert_eq!(waiting().overdue(short_of_a_day), None);
+        assert_eq!(waiting().overdue(asked + APPROVAL_WAITS), Some(Ending::Unanswered));
+        assert_eq!(open().end(closed(), at("11:00:00")).overdue(at("23:00:00")), None);
+    }
+
+    #[test]
+    fn a_grant_ends_once() {
+        let ended = open().end(closed(), at("11:00:00"));
+        assert_eq!(ended.end(Ending::TimeUp, at("12:00:00")), ended);
+    }
+
+    /// A clock that was set back while the grant was open says less than it lived.
+    #[test]
+    fn a_grant_that_ends_before_its_end_because_its_time_is_up_lived_all_of_it() {
+        let lived = |grant: &Grant| match grant.life() {
+            Life::Ended { lived, .. } => *lived,
+            other => panic!("it has ended: {other:?}"),
+        };
+        assert_eq!(lived(&open().end(Ending::TimeUp, at("11:00:00"))), Some(2 * 3600));
+        assert_eq!(lived(&open().end(Ending::TimeUp, at("12:00:00"))), None);
+        assert_eq!(lived(&open().end(closed(), at("11:00:00"))), None);
+        assert_eq!(lived(&waiting().end(Ending::Unanswered, at("11:00:00"))), None);
+    }
+
+    #[test]
+    fn what_was_open_and_ended_before_its_time_was_revoked() {
+        for (how, revoked, words) in endings() {
+            assert!(how.to_string().starts_with(words), "{how}");
+            let ended = open().end(how.clone(), at("11:30:00"));
+            assert_eq!(ended.was_revoked(), revoked, "{how}");
+            assert!(!waiting().end(how, at("11:30:00")).was_revoked());
+        }
+        assert!(!open().was_revoked() && !waiting().was_revoked());
+        let reason = Some("not today".to_owned());
+        let denied = Ending::Rejected { by: person("maria"), reason };
+        assert_eq!(denied.to_string(), "denied by maria: not today");
+    }
+
+    #[test]
+    fn only_a_request_that_waits_is_withdrawn() {
+        let withdrawn = Ending::Withdrawn { by: person("maria") };
+        assert_eq!(closed().of(&waiting()), withdrawn);
+        assert_eq!(closed().of(&open()), closed());
+        assert_eq!(Ending::Unanswered.of(&waiting()), Ending::Unanswered);
+    }
+
+    #[test]
+    fn a_grant_that_moves_keeps_all_but_its_name_and_its_address() {
+        let other = "198.51.100.7/32".parse().expect("an address");
+        let moved = open().moved(GrantId::from_random([8; 8]), other).with_behind(30);
+        assert_eq!((moved.moves(), moved.behind(), moved.source()), (1, 30, other));
+        assert_eq!(
+            (moved.person(), moved.target(), moved.reason()),
+            (open().person(), open().target(), Some("an incident"))
+        );
+        assert_eq!((moved.life(), moved.transport()), (open().life(), Transport::Ssm));
+        assert_ne!(moved.id(), open().id());
+        assert_eq!(moved.moved(GrantId::from_random([9; 8]), other).moves(), 2);
+        assert_eq!((open().moves(), open().behind()), (0, 0));
+    }
+
+    /// The rows of the store are this JSON: what an earlier version did not write is read as its absence.
+    #[test]
+    fn what_is_usual_is_left_out_of_the_row_and_what_is_not_is_kept() {
+        let fresh = serde_json::to_string(&open()).expect("JSON");
+        assert!(!fresh.contains("moves") && !fresh.contains("behind"), "{fresh}");
+        for grant in [waiting(), open().with_behind(30), open().end(closed(), at("11:00:00"))] {
+            let row = serde_json::to_string(&grant).expect("JSON");
+            assert_eq!(serde_json::from_str::<Grant>(&row).expect("a grant"), grant, "{row}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub enum Error {
 
 /// An account as it was recorded.
 #[derive(Debug)]
-pub struct Seen {
+pub struct RecordedAccount {
     folder: PathBuf,
     files: Files,
     /// Who can reach what in it.
@@ -42,7 +42,7 @@ pub struct Seen {
     drawing: OnceLock<Drawing>,
 }
 
-impl Seen {
+impl RecordedAccount {
     /// When the newest of its files was written; none where the file system does not say.
     pub fn recorded(&self) -> Option<Timestamp> {
         let newest = self.files.0.iter().filter_map(|(_, _, written)| *written).max()?;
@@ -63,7 +63,7 @@ impl Seen {
 /// The account that was read last.
 #[derive(Debug)]
 pub struct Account {
-    last: Mutex<Option<Arc<Seen>>>,
+    last: Mutex<Option<Arc<RecordedAccount>>>,
     threads: FewThreads,
 }
 
@@ -75,17 +75,17 @@ impl Default for Account {
 
 impl Account {
     /// What a folder holds now.
-    pub async fn read(&self, folder: &Path) -> Result<Arc<Seen>, Error> {
+    pub async fn read(&self, folder: &Path) -> Result<Arc<RecordedAccount>, Error> {
         // Held while it is read: whoever asks meanwhile waits and finds it read.
         let mut last = self.last.lock().await;
         let (folder, before) = (folder.to_owned(), last.clone());
-        let read = move || -> Result<Arc<Seen>, NotRecorded> {
+        let read = move || -> Result<Arc<RecordedAccount>, NotRecorded> {
             let files = Files::of(&folder);
             if let Some(before) = before.filter(|before| before.folder == folder && before.files == files) {
                 return Ok(before);
             }
             let reachability = Reachability::of(doorward_aws::recorded(&folder)?);
-            Ok(Arc::new(Seen { folder, files, reachability, drawing: OnceLock::new() }))
+            Ok(Arc::new(RecordedAccount { folder, files, reachability, drawing: OnceLock::new() }))
         };
         let seen = self.threads.read(READS, read).await??;
         *last = Some(Arc::clone(&seen));

@@ -230,7 +230,7 @@ fn a_saved_plan_has_the_digest_of_what_it_was_made_from() {
         serde_json::from_str(&fs::read_to_string(file).expect("a plan")).expect("JSON")
     };
     let empty = saved(&["--inventory", "empty"]);
-    assert_eq!(empty["format"], "doorward-plan/1");
+    assert_eq!(empty["format"], "doorward-plan/2");
     assert_eq!(empty["plans"][0]["installation"], "3f9c2a1b");
     assert_eq!(empty, saved(&["--inventory", "empty"]), "the same account, the same plan");
     let default = saved(&["--policy", "default.toml", "--inventory", "default"]);

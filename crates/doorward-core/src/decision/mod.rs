@@ -437,7 +437,7 @@ fn transport(policy: &Policy, target: &Target, wanted: Option<Transport>) -> Res
         Transport::Ssh => policy.ssh.is_some(),
     };
     let permitted: Vec<Transport> = target.transports.iter().copied().filter(has_a_place).collect();
-    let mut carried = permitted.iter().copied().filter(|transport| transport.is_carried());
+    let mut carried = permitted.iter().copied().filter(|transport| transport.is_supported());
     let found = match wanted {
         Some(wanted) => carried.find(|transport| *transport == wanted),
         None => carried.next(),

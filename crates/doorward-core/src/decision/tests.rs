@@ -588,6 +588,53 @@ fn another_address_another_transport_and_another_name_are_no_other_target() {
     granted(day.ask(Request { lasts: hours(4), ..request("richard", "twin") }));
 }
 
+/// Two targets are one where they are enforced: on one table of nftables unless both have an address there, and on one port of
+/// it; behind one relay; and in one security group.
+#[test]
+fn what_a_firewall_cannot_distinguish_is_one_target() {
+    let check = |firewalls: &str, one: &str, other: &str, is_one: bool| {
+        let target = |name: &str, lines: &str| {
+            format!(
+                "[target.{name}]\n{lines}\ngroups = [\"dbs\"]\ntransports = [\"direct\"]\n\
+                 approval = {{ from = [\"leads\"], above = \"4h\" }}\n"
+            )
+        };
+        let general = POLICY.split("[firewall.clients]").next().expect("the beginning");
+        let mut day =
+            Day::of(&format!("{general}{firewalls}{}{}", target("one", one), target("other", other)));
+        granted(day.ask(Request { lasts: hours(4), ..request("jon", "one") }));
+        day.wait(240);
+        match (day.ask(Request { lasts: hours(4), ..request("jon", "other") }), is_one) {
+            (Decision::NeedsApproval { .. }, true) | (Decision::Granted { .. }, false) => {}
+            (other, _) => panic!("{one} and {other:?}"),
+        }
+    };
+    let table = "[firewall.a]\nnftables = \"inet doorward\"\nshared = true\n";
+    let tables = &format!("{table}[firewall.b]\nnftables = \"inet other\"\nshared = true\n");
+    let at = |firewall: &str, address: &str, ports: &str| {
+        format!("address = \"{address}\"\nports = [\"{ports}\"]\nfirewall = \"{firewall}\"")
+    };
+    let first = &at("a", "10.0.0.7", "tcp/5432");
+    check(table, first, &at("a", "10.0.0.8", "tcp/5432"), false);
+    check(table, first, &at("a", "db.example.org", "tcp/5432"), true);
+    check(table, &at("a", "db.example.org", "tcp/5432"), first, true);
+    check(table, &at("a", "db.example.org", "tcp/5432"), &at("a", "web.example.org", "tcp/5432"), true);
+    check(table, first, &at("a", "db.example.org", "tcp/5433"), false);
+    check(tables, first, &at("b", "db.example.org", "tcp/5432"), false);
+    check(tables, &at("a", "db.example.org", "tcp/1"), &at("b", "web.example.org", "tcp/1"), false);
+    let relays = "[firewall.a]\nrelay = \"0.0.0.0:15432\"\n[firewall.b]\nrelay = \"0.0.0.0:15433\"\n";
+    check(relays, first, &at("b", "10.0.0.8", "tcp/5432"), false);
+    // A host is one target by whichever firewall it is reached.
+    check(relays, first, &at("b", "10.0.0.7", "tcp/5432"), true);
+    let groups =
+        "[firewall.a]\nsecurity-group = \"sg-0a1b2c3d\"\n[firewall.b]\nsecurity-group = \"sg-0b1b2c3d\"\n";
+    check(groups, first, &at("a", "10.0.0.8", "tcp/5432"), true);
+    check(groups, first, &at("b", "10.0.0.8", "tcp/5432"), false);
+    let mixed =
+        "[firewall.a]\nsecurity-group = \"sg-0a1b2c3d\"\n[firewall.b]\nnftables = \"inet doorward\"\n";
+    check(mixed, first, &at("b", "10.0.0.8", "tcp/5432"), false);
+}
+
 #[test]
 fn what_was_approved_does_not_count_and_is_not_lengthened() {
     let mut day = Day::new();

@@ -77,8 +77,9 @@ fn is_open(facts: &Facts<'_>, to: &Selector, port: &Flows) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, account_region, check, found};
+    use super::super::testing::{Account, account_region, check, found, id, ids};
     use super::*;
+    use crate::inventory::AccountRegion;
 
     const RULE: Rule = Rule::PublicDatabase;
 
@@ -110,5 +111,31 @@ mod tests {
         let [finding] = found(&closed, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Note);
         assert!(finding.evidence.iter().any(|line| line.starts_with("blocked by sg-db")), "{finding:#?}");
+    }
+
+    /// RDS API, `DBInstanceIdentifier`: a name is unique within one account and Region.
+    #[test]
+    fn a_database_of_the_same_name_in_another_account_is_another() {
+        let other = AccountRegion { account: Some(id("222222222222")), ..account_region() };
+        let account = database(true)
+            .internet()
+            .public("eni-db", "subnet-a", &["sg-db"])
+            .with("eni-db", |it| it.requester = Some("amazon-rds".into()))
+            .group("sg-closed", "vpc-b", &[])
+            .change(|it| {
+                let twin = Database {
+                    account_region: other.clone(),
+                    vpc: Some(id("vpc-b")),
+                    subnets: ids(&["subnet-c"]),
+                    groups: ids(&["sg-closed"]),
+                    ..it.databases[&(account_region(), "orders".into())].clone()
+                };
+                it.databases.insert((other.clone(), "orders".into()), twin);
+            });
+        let found: Vec<_> = found(&account, RULE)
+            .into_iter()
+            .map(|finding| (finding.severity, finding.resource.account_region))
+            .collect();
+        assert_eq!(found, [(Severity::High, account_region()), (Severity::Note, other)]);
     }
 }

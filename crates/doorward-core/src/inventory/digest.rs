@@ -1,9 +1,15 @@
 //! A digest of what plans are made from: a plan holds it, and is refused once the account has moved.
 
-use std::fmt;
-use std::fmt::Debug;
+mod encode;
+mod resources;
+#[cfg(test)]
+mod samples;
 
-use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+pub(crate) use encode::{Encode, Encoder, enums, structs, texts};
+#[cfg(test)]
+pub(crate) use samples::{Samples, built, check_that_all_differ, first, others};
 
 use super::Inventory;
 
@@ -70,63 +76,52 @@ impl Inventory {
             gaps: _,
             noted: _,
         } = self;
-        let mut hash = Hash(Sha256::new());
-        hash.each("groups", groups.values());
-        hash.each("weights", prefix_list_weights);
-        hash.each("quotas", rules_per_group);
-        hash.each("incomplete", incomplete_groups);
-        hash.each("vpcs", vpcs.values());
-        hash.each("subnets", subnets.values());
-        hash.each("zones", zones.values());
-        hash.each("tables", route_tables.values());
-        hash.each("acls", network_acls.values());
-        hash.each("interfaces", interfaces.values().map(|it| (&it.id, &it.subnet, &it.groups, &it.instance)));
-        hash.each("instances", instances.values().map(|it| (&it.id, &it.interfaces, &it.tags)));
-        hash.each("addresses", elastic_addresses.values());
-        hash.each("internet gateways", internet_gateways.values());
-        hash.each("egress-only gateways", egress_only_gateways.values());
-        hash.each("NAT gateways", nat_gateways.values());
-        hash.each("endpoints", endpoints.values());
-        hash.each("load balancers", load_balancers.values().map(|it| (&it.arn, &it.groups)));
-        hash.each("templates", launch_templates.values().map(|it| (&it.id, it.latest, &it.tags)));
-        hash.each(
-            "scaling groups",
+        let mut into = Encoder::default();
+        groups.encode(&mut into);
+        prefix_list_weights.encode(&mut into);
+        rules_per_group.encode(&mut into);
+        incomplete_groups.encode(&mut into);
+        vpcs.encode(&mut into);
+        subnets.encode(&mut into);
+        zones.encode(&mut into);
+        route_tables.encode(&mut into);
+        network_acls.encode(&mut into);
+        into.each(interfaces.iter().map(|(id, it)| (id, &it.subnet, &it.groups, &it.instance)));
+        into.each(instances.iter().map(|(id, it)| (id, &it.interfaces, &it.tags)));
+        elastic_addresses.encode(&mut into);
+        internet_gateways.encode(&mut into);
+        egress_only_gateways.encode(&mut into);
+        nat_gateways.encode(&mut into);
+        endpoints.encode(&mut into);
+        into.each(load_balancers.iter().map(|(arn, it)| (arn, &it.groups)));
+        into.each(launch_templates.iter().map(|(id, it)| (id, &it.latest, &it.tags)));
+        into.each(
             scaling_groups
                 .iter()
-                .map(|(name, it)| (name, &it.template, it.min, it.max, &it.subnets, &it.tags)),
+                .map(|(name, it)| ((name, &it.template), (it.min, it.max), &it.subnets, &it.tags)),
         );
-        hash.each("databases", databases.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
-        hash.each("snapshots", database_snapshots.iter().map(|(name, it)| (name, &it.database, &it.tags)));
-        hash.each("clusters", database_clusters.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
-        hash.each("subnet groups", database_subnet_groups.values());
-        hash.each("proxies", database_proxies.iter().map(|(name, it)| (name, &it.groups)));
-        hash.each("serverless caches", serverless_caches.iter().map(|(name, it)| (name, &it.groups)));
-        hash.each("caches", caches.iter().map(|(name, it)| (name, &it.groups)));
-        hash.each("functions", functions.iter().map(|(name, it)| (name, &it.groups)));
-        hash.each("services", container_services.values().map(|it| (&it.arn, &it.groups)));
-        Digest(hash.0.finalize().into())
-    }
-}
-
-struct Hash(Sha256);
-
-impl Hash {
-    fn each(&mut self, kind: &str, members: impl IntoIterator<Item = impl Debug>) {
-        self.0.update(format!("{kind}\n"));
-        for member in members {
-            self.0.update(format!("{member:?}\n"));
-        }
+        into.each(databases.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
+        into.each(database_snapshots.iter().map(|(name, it)| (name, &it.database, &it.tags)));
+        into.each(database_clusters.iter().map(|(name, it)| (name, &it.groups, &it.tags)));
+        database_subnet_groups.encode(&mut into);
+        into.each(database_proxies.iter().map(|(name, it)| (name, &it.groups)));
+        into.each(serverless_caches.iter().map(|(name, it)| (name, &it.groups)));
+        into.each(caches.iter().map(|(name, it)| (name, &it.groups)));
+        into.each(functions.iter().map(|(name, it)| (name, &it.groups)));
+        into.each(container_services.iter().map(|(arn, it)| (arn, &it.groups)));
+        Digest(into.finish())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AccountRegion, DnsAttributes, Tags, Vpc};
+    use std::collections::BTreeSet;
+
+    use super::super::{AccountRegion, DnsAttributes, Instance, Tags, Vpc};
     use super::*;
 
-    #[test]
-    fn a_network_that_changes_has_another_digest() {
-        let vpc = Vpc {
+    fn vpc() -> Vpc {
+        Vpc {
             id: "vpc-0a".parse().expect("an id"),
             account_region: AccountRegion::default(),
             owner: None,
@@ -134,12 +129,67 @@ mod tests {
             default: false,
             dns: DnsAttributes::default(),
             tags: Tags::new(),
+        }
+    }
+
+    fn with(vpc: Vpc) -> Inventory {
+        Inventory { vpcs: [(vpc.id.clone(), vpc)].into(), ..Inventory::default() }
+    }
+
+    #[test]
+    fn a_network_that_changes_has_another_digest() {
+        let tagged = Vpc { tags: [("a".to_owned(), "b".to_owned())].into(), ..vpc() };
+        assert_eq!(with(vpc()).digest(), with(vpc()).digest());
+        assert_ne!(with(vpc()).digest(), with(tagged).digest());
+        assert_ne!(with(vpc()).digest(), Inventory::default().digest());
+    }
+
+    /// A saved plan is applied by a later version too: whoever changes these changes the format of saved plans.
+    #[test]
+    fn a_digest_stays_the_same_in_later_versions() {
+        let check = |inventory: &Inventory, expected: &str| {
+            assert_eq!(inventory.digest().to_string(), expected);
         };
-        let with =
-            |vpc: &Vpc| Inventory { vpcs: [(vpc.id.clone(), vpc.clone())].into(), ..Inventory::default() };
-        let tagged = Vpc { tags: [("a".to_owned(), "b".to_owned())].into(), ..vpc.clone() };
-        assert_eq!(with(&vpc).digest(), with(&vpc).digest());
-        assert_ne!(with(&vpc).digest(), with(&tagged).digest());
-        assert_ne!(with(&vpc).digest(), Inventory::default().digest());
+        check(&Inventory::default(), "46f531b7ea0428fbf2c3ca2b60e8dc33d6bbfa000e0fd1b489c5e39140a47006");
+        check(&with(vpc()), "cf51391bba9e7aa9bead744dfe2f5b25926d7fde6847721b5f7cd77ec285c6e5");
+    }
+
+    #[test]
+    fn each_field_of_each_resource_changes_the_digest() {
+        let mut all = Vec::new();
+        macro_rules! altered {
+            ($($member:ident)*) => {$({
+                for $member in others() {
+                    all.push(Inventory { $member, ..Inventory::default() }.digest());
+                }
+            })*};
+        }
+        altered! {
+            groups prefix_list_weights rules_per_group incomplete_groups vpcs subnets zones route_tables network_acls
+            elastic_addresses internet_gateways egress_only_gateways nat_gateways endpoints database_subnet_groups
+        }
+        let different: BTreeSet<[u8; 32]> = all.iter().map(|digest| digest.0).collect();
+        assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn what_changes_by_itself_does_not_change_the_digest() {
+        let instance = |state: &str, tag: &str| {
+            let instance = Instance {
+                id: first(),
+                account_region: first(),
+                state: state.to_owned(),
+                interfaces: first(),
+                platform: None,
+                image: None,
+                size: None,
+                profile: None,
+                tags: [("doorward".to_owned(), tag.to_owned())].into(),
+            };
+            let instances = [(instance.id.clone(), instance)].into();
+            Inventory { instances, ..Inventory::default() }.digest()
+        };
+        assert_eq!(instance("running", "a"), instance("stopped", "a"));
+        assert_ne!(instance("running", "a"), instance("running", "b"));
     }
 }

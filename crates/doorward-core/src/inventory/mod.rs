@@ -3,7 +3,7 @@
 //! The account as it is and the account as it should be are the same type.
 
 mod call;
-mod digest;
+pub(crate) mod digest;
 mod gap;
 mod gateway;
 mod group;

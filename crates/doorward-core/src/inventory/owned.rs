@@ -110,6 +110,13 @@ impl SubnetGroup {
 }
 
 #[cfg(test)]
+impl<Id: super::digest::Samples> super::digest::Samples for Owned<Id> {
+    fn samples() -> Vec<Self> {
+        super::digest::built(Self)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -20,11 +20,11 @@ use crate::policy::{
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 const GROUPS: [&str; 3] = ["sg-0a", "sg-0b", "sg-0c"];
 
-fn installation(number: u8) -> InstallationId {
+pub(super) fn installation(number: u8) -> InstallationId {
     InstallationId::from_random([number; 4])
 }
 
-fn target(ports: impl IntoIterator<Item = Flow>) -> Target {
+pub(super) fn target(ports: impl IntoIterator<Item = Flow>) -> Target {
     Target {
         name: "orders-db".parse().expect("a target"),
         about: String::new(),
@@ -41,7 +41,7 @@ fn target(ports: impl IntoIterator<Item = Flow>) -> Target {
     }
 }
 
-fn firewall(group: &str, statics: Vec<Cidr>) -> Firewall {
+pub(super) fn firewall(group: &str, statics: Vec<Cidr>) -> Firewall {
     Firewall {
         name: "clients".parse().expect("a firewall"),
         about: String::new(),

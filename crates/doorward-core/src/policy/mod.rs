@@ -348,8 +348,8 @@ impl Transport {
     /// Every way, the cheapest first.
     pub const ALL: [Self; 4] = [Self::Direct, Self::Wireguard, Self::Ssm, Self::Ssh];
 
-    /// Whether this version can open it.
-    pub fn is_carried(self) -> bool {
+    /// Whether this version implements it.
+    pub fn is_supported(self) -> bool {
         self != Self::Wireguard
     }
 }

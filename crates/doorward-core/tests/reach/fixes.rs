@@ -168,6 +168,66 @@ fn addresses_checks_blocks_and_gateways() {
     );
 }
 
+/// An internet gateway translates the public addresses of its own VPC's interfaces (VPC user guide, "Internet gateways"): so
+/// whatever sends to it from its own address needs one, and what another VPC hands over needs a NAT gateway.
+#[test]
+fn the_public_address_is_that_of_the_sender_in_the_gateways_own_vpc() {
+    let routes = "table rtb-1 vpc-1 main\nrtb-1 0.0.0.0/0 igw-1";
+    let asked = ("eni-a", "internet", "tcp/443");
+    check(
+        &[BASE, routes, "eni eni-a subnet-a 10.0.1.10 sg-open"],
+        asked,
+        &["associate an Elastic IP address with 10.0.1.10 of eni-a"],
+    );
+    let instance = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-m subnet-b 10.0.2.10 sg-open forwards
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 eni-m
+    ";
+    check(&[BASE, routes, instance], asked, &["associate an Elastic IP address with 10.0.2.10 of eni-m"]);
+    let hub = "
+        eni eni-a subnet-a 10.0.1.10=203.0.113.10 sg-open
+        table rtb-1 vpc-1 main
+        rtb-1 0.0.0.0/0 tgw-1
+        vpc vpc-2 10.2.0.0/16
+        subnet subnet-u vpc-2 a 10.2.9.0/24
+        subnet subnet-p vpc-2 a 10.2.1.0/24
+        igw igw-2 vpc-2
+        table rtb-2 vpc-2 subnet-u
+        rtb-2 0.0.0.0/0 igw-2
+        rtb-2 10.0.0.0/8 tgw-1
+        table rtb-p vpc-2 subnet-p
+        rtb-p 0.0.0.0/0 igw-2
+        rtb-p 10.0.0.0/8 tgw-1
+        nat nat-1 subnet-p 10.2.1.5=203.0.113.5
+        tgw tgw-1
+        tgwtable tgw-rtb-1 tgw-1
+        attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a
+        attach tgw-attach-2 tgw-1 vpc-2 tgw-rtb-1 subnet-u
+        tgw-rtb-1 0.0.0.0/0 tgw-attach-2
+        tgw-rtb-1 10.0.0.0/16 tgw-attach-1 propagated
+    ";
+    check(&[BASE, hub], asked, &["add a route to rtb-2: 0.0.0.0/0 by nat-1"]);
+}
+
+/// [21] A zone is enabled by a subnet of it, and only one that was recorded can be named.
+#[test]
+fn a_zone_of_a_target_is_enabled_for_its_balancer() {
+    let lines = "
+        eni eni-a subnet-a 10.0.1.20 sg-open
+        instance i-a eni-a
+        lb lb-1 network subnet-b across
+        eni eni-n subnet-b 10.0.2.30 sg-open
+        node eni-n lb-1
+        tg tg-1 vpc-1 instance TCP 8080 masked
+        target tg-1 i-a
+        listen lb-1 TCP 443 tg-1
+    ";
+    let [only] = &fixes(&[BASE, lines], ("eni-n", "eni-a", "tcp/8080"))[..] else { panic!("one blocker") };
+    assert!(only.starts_with("enable subnet-a for arn:aws:elasticloadbalancing:"), "{only}");
+}
+
 /// What lacks on the way through a balancer is told of the balancer's own connection.
 #[test]
 fn the_second_leg_of_a_balancer_is_explained() {

@@ -38,7 +38,7 @@
 //! tgwtable tgw-rtb-1 tgw-1
 //! tgw-rtb-1 10.1.0.0/16 tgw-attach-2 propagated blackhole
 //! vpce vpce-1 vpc-1 gateway pending
-//! vpce vpce-2 vpc-1 interface eni-e
+//! vpce vpce-2 vpc-1 interface eni-e state=failed
 //! block eu-west-1 ingress
 //! except eu-west-1 subnet-a both
 //! ```
@@ -171,7 +171,8 @@ impl Line<'_> {
     }
 
     fn state(&self, good: &str) -> String {
-        if self.says("pending") { "pending".into() } else { good.into() }
+        let named = self.rest.iter().find_map(|word| word.strip_prefix("state="));
+        named.unwrap_or(if self.says("pending") { "pending" } else { good }).into()
     }
 
     fn add(&self, kind: &str, inventory: &mut Inventory) {

@@ -27,9 +27,9 @@ pub struct Size {
     pub rows: u16,
 }
 
-/// What comes from a program.
+/// What a program writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum ProgramOutput {
     /// On its standard output.
     Out(Bytes),
     /// On its standard error; with a terminal that is its output too.
@@ -164,11 +164,11 @@ fn gone(error: russh::Error) -> SshError {
 
 impl Output {
     /// The next that comes; none: the program has ended.
-    pub async fn next(&mut self) -> Result<Option<Said>, SshError> {
+    pub async fn next(&mut self) -> Result<Option<ProgramOutput>, SshError> {
         while !self.over {
             match self.ends.next().await {
-                Some(ChannelMsg::Data { data }) => return Ok(Some(Said::Out(data))),
-                Some(ChannelMsg::ExtendedData { data, .. }) => return Ok(Some(Said::Err(data))),
+                Some(ChannelMsg::Data { data }) => return Ok(Some(ProgramOutput::Out(data))),
+                Some(ChannelMsg::ExtendedData { data, .. }) => return Ok(Some(ProgramOutput::Err(data))),
                 Some(ChannelMsg::ExitStatus { exit_status }) => self.exit = Exit::Status(exit_status),
                 Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
                     self.exit = Exit::Signal(name(&signal_name));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use doorward_tunnel::ssh::shell::{Exit, Output, Said, Signal, Size, Terminal};
+use doorward_tunnel::ssh::shell::{Exit, Output, ProgramOutput, Signal, Size, Terminal};
 use doorward_tunnel::ssh::{Options, SshError};
 use libtest_mimic::Trial;
 
@@ -28,8 +28,8 @@ async fn all(output: &mut Output) -> (String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     while let Some(said) = output.next().await.expect("it goes on") {
         match said {
-            Said::Out(bytes) => out.extend(bytes),
-            Said::Err(bytes) => err.extend(bytes),
+            ProgramOutput::Out(bytes) => out.extend(bytes),
+            ProgramOutput::Err(bytes) => err.extend(bytes),
         }
     }
     (String::from_utf8_lossy(&out).into_owned(), String::from_utf8_lossy(&err).into_owned())
@@ -74,7 +74,7 @@ async fn signal() {
     let user = if user() == "root" { "postgres".to_owned() } else { user() };
     let ssh = ssh(Options { user, ..options(&sshd, &SeenEvents::default()) });
     let (input, mut output) = ssh.exec("echo ready; exec sleep 60", None).await.unwrap();
-    assert_eq!(output.next().await.unwrap(), Some(Said::Out(Bytes::from_static(b"ready\n"))));
+    assert_eq!(output.next().await.unwrap(), Some(ProgramOutput::Out(Bytes::from_static(b"ready\n"))));
     input.signal(Signal::Terminate).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(5), all(&mut output)).await;
     ended.expect("it ends");
@@ -89,7 +89,7 @@ async fn terminal() {
         ssh.exec("echo $TERM; stty size; read line; stty size", Some(&terminal)).await.unwrap();
     let mut heard = String::new();
     while !heard.contains("33 91") {
-        let Some(Said::Out(bytes)) = output.next().await.unwrap() else { panic!("{heard}") };
+        let Some(ProgramOutput::Out(bytes)) = output.next().await.unwrap() else { panic!("{heard}") };
         heard.push_str(&String::from_utf8_lossy(&bytes));
     }
     assert!(heard.contains("xterm-256color"), "{heard}");

@@ -1,4 +1,5 @@
-//! `doorward demo`: story 1 on this machine alone, with no account, no root and nothing to set up.
+//! `doorward demo`: a database that is opened for a person, on this machine alone, with no account, no root and nothing to
+//! set up.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -397,7 +397,7 @@ fn in_words(duration: SignedDuration) -> String {
 }
 
 fn transport(text: &str) -> Result<Transport, String> {
-    let carried = || Transport::ALL.into_iter().filter(|transport| transport.is_carried());
+    let carried = || Transport::ALL.into_iter().filter(|transport| transport.is_supported());
     let named = carried().find(|transport| transport.to_string() == text);
     named.ok_or_else(|| {
         let names: Vec<String> = carried().map(|transport| format!("`{transport}`")).collect();

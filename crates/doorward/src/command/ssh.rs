@@ -11,7 +11,7 @@ use doorward_core::policy::{SshUser, TargetName};
 use doorward_tunnel::dial::{Destination, Dial, Host};
 use doorward_tunnel::news::{News, Tell};
 use doorward_tunnel::ssh::Ssh as Connection;
-use doorward_tunnel::ssh::shell::{Exit, Input, Output, Said, Size, Terminal};
+use doorward_tunnel::ssh::shell::{Exit, Input, Output, ProgramOutput, Size, Terminal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -145,12 +145,12 @@ async fn carry(input: Input, mut output: Output) -> Result<ExitCode, Failure> {
     let (mut out, mut err) = (tokio::io::stdout(), tokio::io::stderr());
     let done = loop {
         match output.next().await {
-            Ok(Some(Said::Out(bytes))) => {
+            Ok(Some(ProgramOutput::Out(bytes))) => {
                 if out.write_all(&bytes).await.is_err() || out.flush().await.is_err() {
                     break Ok(());
                 }
             }
-            Ok(Some(Said::Err(bytes))) => {
+            Ok(Some(ProgramOutput::Err(bytes))) => {
                 let _ = err.write_all(&bytes).await;
                 let _ = err.flush().await;
             }

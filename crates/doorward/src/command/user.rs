@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{Code, Failure, POLICY, json, note, print, terminal};
 use crate::bounded_file::read;
 use crate::people::PEOPLE_AT_MOST;
-use crate::people::edit::{self, FileError, Whose};
+use crate::people::edit::{self, ExpectedPerson, FileError};
 use crate::people::password::{PasswordError, hash_new};
 use crate::people::rules::Rules;
 use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
@@ -244,7 +244,7 @@ fn add(
     }
     let rules = Rules { person: name, least: files.least_length };
     let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
-    let made = edit::set_password(&files.passwords, name, &hash, Whose::New)?;
+    let made = edit::set_password(&files.passwords, name, &hash, ExpectedPerson::New)?;
     let file = files.passwords.display();
     // With `--json` there is one object, once all is done.
     let say = |words: String| if as_json { Ok(()) } else { print(&words) };
@@ -322,7 +322,7 @@ fn passwd(files: &PeoplePaths, name: &Person, stdin: bool, as_json: bool) -> Res
     }
     let rules = Rules { person: name, least: files.least_length };
     let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
-    edit::set_password(&files.passwords, name, &hash, Whose::Known)?;
+    edit::set_password(&files.passwords, name, &hash, ExpectedPerson::Known)?;
     let words = format!("set a new password for `{name}` in {}\n", files.passwords.display());
     tell(files, name, &words, "password-set", as_json)
 }

@@ -67,9 +67,9 @@ pub enum FileError {
     Name(#[from] EditError),
 }
 
-/// What setting a password is for.
+/// Whether the person has to be in the password file already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub enum ExpectedPerson {
     /// Somebody who is not there yet. A file that is not there is made.
     New,
     /// Somebody who is there.
@@ -77,13 +77,20 @@ pub enum Whose {
 }
 
 /// Writes a person's hashed password. Whether the file was made for it.
-pub fn set_password(path: &Path, person: &Person, hash: &str, whose: Whose) -> Result<bool, FileError> {
-    edit(path, whose == Whose::New, |text, name| {
+pub fn set_password(
+    path: &Path,
+    person: &Person,
+    hash: &str,
+    whose: ExpectedPerson,
+) -> Result<bool, FileError> {
+    edit(path, whose == ExpectedPerson::New, |text, name| {
         let read = passwords::read(&written(text), name);
         refuse_mistakes(path, read.mistakes)?;
         match (whose, read.named.contains_key(person)) {
-            (Whose::New, true) => return Err(FileError::There { person: person.clone(), path: path.into() }),
-            (Whose::Known, false) => return Err(no_person(path, person, read.named.keys())),
+            (ExpectedPerson::New, true) => {
+                return Err(FileError::There { person: person.clone(), path: path.into() });
+            }
+            (ExpectedPerson::Known, false) => return Err(no_person(path, person, read.named.keys())),
             _ => {}
         }
         Ok(Some(passwords::with(text, person, hash)?))

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change, KeptEnd, Mistrusted, Seen, Store};
+use crate::store::{self, Change, KeptEnd, Mistrusted, SeenPassword, Store};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
@@ -215,7 +215,7 @@ impl Requests {
         Some(Ending::NoLongerAllowed { why })
     }
 
-    pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
+    pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, SeenPassword>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -252,7 +252,7 @@ pub struct Requests {
     // Who read the recorded account of the policy.
     recorded: FewThreads,
     // Everybody's password as it was last seen, for when the store cannot be read.
-    seen: Mutex<BTreeMap<Person, store::Seen>>,
+    seen: Mutex<BTreeMap<Person, store::SeenPassword>>,
     // The policy and people for which the sessions of those who are gone were ended.
     swept: Arc<Mutex<Option<String>>>,
     // Who had a password when the last pass began.

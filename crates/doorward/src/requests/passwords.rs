@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Binding, Change, Seen, Store};
+use crate::store::{self, Binding, Change, SeenPassword, Store};
 
 /// Whose password is another than the one that was seen.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Replaced {
 
 impl Replaced {
     /// Of those who hold these grants.
-    fn of(loaded: &Loaded, seen: &BTreeMap<Person, Seen>, grants: &[Grant]) -> Self {
+    fn of(loaded: &Loaded, seen: &BTreeMap<Person, SeenPassword>, grants: &[Grant]) -> Self {
         let mut replaced = Self::default();
         let holders: BTreeSet<&Person> =
             grants.iter().filter(|grant| !grant.ended()).map(Grant::person).collect();
@@ -54,7 +54,7 @@ impl Replaced {
     }
 }
 
-fn why(person: &Person, seen: &Seen) -> String {
+fn why(person: &Person, seen: &SeenPassword) -> String {
     if seen.authentic {
         format!("the password of `{person}` was replaced by an operator")
     } else {

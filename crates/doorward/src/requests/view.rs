@@ -256,7 +256,7 @@ impl Views<'_> {
                     about: target.about.clone(),
                     address: target.address.to_string(),
                     ports: target.ports.iter().copied().collect(),
-                    transports: target.transports.iter().copied().filter(|one| one.is_carried()).collect(),
+                    transports: target.transports.iter().copied().filter(|one| one.is_supported()).collect(),
                     usually: target.lasts.usually.as_secs(),
                     at_most: target.lasts.at_most.as_secs(),
                     approval_above: target.approval.as_ref().map(|approval| approval.above.as_secs()),

@@ -110,7 +110,7 @@ mod tests {
     use doorward_core::policy::{PasswordHash, Person};
 
     use super::super::passwords::Binding;
-    use super::super::{KeptGroups, Seen};
+    use super::super::{KeptGroups, SeenPassword};
     use super::*;
 
     async fn run(store: &Store, statements: &[&'static str]) {
@@ -201,7 +201,7 @@ mod tests {
         Store::open(&path, [1; 4]).await.expect("a store").close().await;
         // It is as the last version left it, but for what the audit log says.
         let store = Store::open(&path, [1; 4]).await.expect("a store");
-        let seen = Seen { seen: password.clone(), own: None, authentic: true };
+        let seen = SeenPassword { seen: password.clone(), own: None, authentic: true };
         assert_eq!(store.seen_passwords(now).await.expect("read")[&jon], seen);
         let entries = store.head().await.expect("a head").seq;
         run(&store, &["CREATE TABLE copy AS SELECT * FROM passwords"]).await;

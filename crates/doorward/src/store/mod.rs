@@ -60,7 +60,7 @@ pub use known::{Mark, REMEMBERED};
 pub use opening::WhenLost;
 pub use outside::AuditFiles;
 pub use owners::Foreign;
-pub use passwords::{Binding, Seen};
+pub use passwords::{Binding, SeenPassword};
 pub use remembered_groups::KeptGroups;
 pub use rows::{Mistrusted, UnsettledGrants};
 pub use rules::NotedRule;

@@ -16,7 +16,7 @@ use super::{Error, Store};
 
 /// What was last seen of a person's password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenPassword {
     /// The password that they had.
     pub seen: Binding,
     /// The one that they are just setting themselves, if any.
@@ -25,7 +25,7 @@ pub struct Seen {
     pub authentic: bool,
 }
 
-impl Seen {
+impl SeenPassword {
     /// Whether the password is the one that was seen, or the person's own new one. Where that was altered nobody can say
     /// it, so that it is not.
     pub fn accepts(&self, now: &Binding) -> bool {
@@ -53,7 +53,7 @@ impl Binding {
 
 impl Store {
     /// What was last seen of everybody's password.
-    pub async fn seen_passwords(&self, now: Timestamp) -> Result<BTreeMap<Person, Seen>, Error> {
+    pub async fn seen_passwords(&self, now: Timestamp) -> Result<BTreeMap<Person, SeenPassword>, Error> {
         let measured = self.all_rows(&PASSWORDS, now).await?;
         let mut seen = BTreeMap::new();
         for (row, wrong) in &measured.rows {
@@ -62,13 +62,13 @@ impl Store {
             let own = (!own.is_empty()).then(|| Binding(own.to_owned()));
             seen.insert(
                 person,
-                Seen { seen: Binding(row.text(1).to_owned()), own, authentic: wrong.is_none() },
+                SeenPassword { seen: Binding(row.text(1).to_owned()), own, authentic: wrong.is_none() },
             );
         }
         // What was seen and is there no more tells of no password.
         for (name, _) in &measured.missing {
             let Ok(person) = name.parse() else { continue };
-            seen.insert(person, Seen { seen: Binding(String::new()), own: None, authentic: false });
+            seen.insert(person, SeenPassword { seen: Binding(String::new()), own: None, authentic: false });
         }
         Ok(seen)
     }

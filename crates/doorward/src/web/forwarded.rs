@@ -22,7 +22,7 @@ pub const ADDED: [&str; 11] = [
 
 /// The client as each of the two headers names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum ForwardedClient {
     /// Neither header is there.
     Nothing,
     /// One address.
@@ -36,15 +36,15 @@ pub enum Said {
 }
 
 /// The client that proxies of ours name: the right-most address that is not one of theirs.
-pub fn client(headers: &HeaderMap, ours: impl Fn(IpAddr) -> bool) -> Said {
+pub fn client(headers: &HeaderMap, ours: impl Fn(IpAddr) -> bool) -> ForwardedClient {
     let x_forwarded_for = headers.contains_key("x-forwarded-for").then(|| nearest(listed(headers), &ours));
     let forwarded = headers.contains_key("forwarded").then(|| {
         let elements = elements(headers);
         nearest(elements.map(|elements| elements.into_iter().map(|element| element.address).collect()), &ours)
     });
     match (x_forwarded_for, forwarded) {
-        (None, None) => Said::Nothing,
-        (Some(one), Some(other)) if one != other => Said::Contradiction,
+        (None, None) => ForwardedClient::Nothing,
+        (Some(one), Some(other)) if one != other => ForwardedClient::Contradiction,
         (Some(said), _) | (None, Some(said)) => said,
     }
 }
@@ -63,15 +63,15 @@ pub fn is_https(headers: &HeaderMap) -> bool {
 
 /// The right-most address that is not a proxy of ours: each proxy of ours names the client that connected to it. Where all
 /// addresses are proxies of ours, the left-most one names no client.
-fn nearest(hops: Option<Vec<Option<IpAddr>>>, ours: impl Fn(IpAddr) -> bool) -> Said {
+fn nearest(hops: Option<Vec<Option<IpAddr>>>, ours: impl Fn(IpAddr) -> bool) -> ForwardedClient {
     for hop in hops.unwrap_or_else(|| vec![None]).into_iter().rev() {
         match hop {
-            None => return Said::Unreadable,
-            Some(address) if !ours(address) => return Said::Client(address),
+            None => return ForwardedClient::Unreadable,
+            Some(address) if !ours(address) => return ForwardedClient::Client(address),
             Some(_) => {}
         }
     }
-    Said::OnlyProxies
+    ForwardedClient::OnlyProxies
 }
 
 fn listed(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
@@ -210,15 +210,16 @@ mod tests {
         headers
     }
 
-    fn said(lines: &[(&'static str, &str)]) -> Said {
+    fn said(lines: &[(&'static str, &str)]) -> ForwardedClient {
         let ours: [Cidr; 2] = ["10.0.0.0/8", "2001:db8::/32"].map(|proxy| proxy.parse().expect("a prefix"));
         client(&headers(lines), |address| ours.iter().any(|proxy| proxy.contains(address)))
     }
 
     fn check(name: &'static str, lines: &[&str], expected: Option<&str>) {
         let lines: Vec<_> = lines.iter().map(|line| (name, *line)).collect();
-        let expected =
-            expected.map_or(Said::Unreadable, |address| Said::Client(address.parse().expect("an address")));
+        let expected = expected.map_or(ForwardedClient::Unreadable, |address| {
+            ForwardedClient::Client(address.parse().expect("an address"))
+        });
         assert_eq!(said(&lines), expected, "{lines:?}");
     }
 
@@ -241,14 +242,14 @@ mod tests {
     fn a_proxy_of_ours_is_never_the_client() {
         for line in ["10.0.0.9", "10.0.0.8, 10.0.0.9", "2001:db8::7", "[2001:db8::7]:443", "::ffff:10.0.0.9"]
         {
-            assert_eq!(said(&[("x-forwarded-for", line)]), Said::OnlyProxies, "{line}");
+            assert_eq!(said(&[("x-forwarded-for", line)]), ForwardedClient::OnlyProxies, "{line}");
         }
         for line in ["for=10.0.0.9", "for=10.0.0.8, for=\"[2001:db8::7]\""] {
-            assert_eq!(said(&[("forwarded", line)]), Said::OnlyProxies, "{line}");
+            assert_eq!(said(&[("forwarded", line)]), ForwardedClient::OnlyProxies, "{line}");
         }
-        assert_eq!(said(&[("x-forwarded-for", "unknown, 10.0.0.9")]), Said::Unreadable);
+        assert_eq!(said(&[("x-forwarded-for", "unknown, 10.0.0.9")]), ForwardedClient::Unreadable);
         let both = [("x-forwarded-for", "10.0.0.9"), ("forwarded", "for=203.0.113.7")];
-        assert_eq!(said(&both), Said::Contradiction);
+        assert_eq!(said(&both), ForwardedClient::Contradiction);
     }
 
     #[test]
@@ -257,7 +258,7 @@ mod tests {
         {
             check("x-forwarded-for", &[line], None);
         }
-        assert_eq!(said(&[]), Said::Nothing);
+        assert_eq!(said(&[]), ForwardedClient::Nothing);
     }
 
     #[test]
@@ -322,14 +323,14 @@ mod tests {
     #[test]
     fn two_headers_that_disagree_name_nobody() {
         let both = |one, other| said(&[("x-forwarded-for", one), ("forwarded", other)]);
-        let client = Said::Client("203.0.113.7".parse().expect("an address"));
+        let client = ForwardedClient::Client("203.0.113.7".parse().expect("an address"));
         assert_eq!(both("203.0.113.7", "for=203.0.113.7"), client);
         assert_eq!(both("203.0.113.7, 10.0.0.9", "for=203.0.113.7"), client);
-        assert_eq!(both("203.0.113.7", "for=198.51.100.1"), Said::Contradiction);
-        assert_eq!(both("203.0.113.7", "for=unknown"), Said::Contradiction);
-        assert_eq!(both("unknown", "for=203.0.113.7"), Said::Contradiction);
-        assert_eq!(both("203.0.113.7", "nonsense"), Said::Contradiction);
-        assert_eq!(both("unknown", "for=unknown"), Said::Unreadable);
+        assert_eq!(both("203.0.113.7", "for=198.51.100.1"), ForwardedClient::Contradiction);
+        assert_eq!(both("203.0.113.7", "for=unknown"), ForwardedClient::Contradiction);
+        assert_eq!(both("unknown", "for=203.0.113.7"), ForwardedClient::Contradiction);
+        assert_eq!(both("203.0.113.7", "nonsense"), ForwardedClient::Contradiction);
+        assert_eq!(both("unknown", "for=unknown"), ForwardedClient::Unreadable);
     }
 
     #[test]

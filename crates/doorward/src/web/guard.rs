@@ -86,9 +86,9 @@ impl Refused {
     }
 }
 
-/// A try, and what is known of who makes it.
+/// An attempt to sign in, and what is known of the client.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct SignInAttempt<'a> {
     /// The name that was typed.
     pub account: &'a str,
     /// Where it comes from.
@@ -175,7 +175,7 @@ impl Pair {
 
 impl Guard {
     /// Asks for a try.
-    pub fn attempt(&mut self, asked: &Asked<'_>, now: Duration) -> Result<Pass, Refused> {
+    pub fn attempt(&mut self, asked: &SignInAttempt<'_>, now: Duration) -> Result<Pass, Refused> {
         let account = key(asked.account);
         let pass = |by| Pass { account: account.clone(), address: asked.address, by };
         if let Some(device) = asked.device

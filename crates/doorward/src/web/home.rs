@@ -21,7 +21,7 @@ use crate::status::SyncState;
 
 /// Which note to show, and what is looked for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct HomeQuery {
     note: Option<String>,
     #[serde(default)]
     find: String,
@@ -55,7 +55,7 @@ pub async fn page(
     State(web): State<Arc<Web>>,
     Revoking(signed): Revoking,
     origin: Origin,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<HomeQuery>,
 ) -> Result<Response, Failure> {
     let note = asked.note.and_then(|id| web.notes().take(&id, &signed.name()));
     found(&web, &signed, origin, note, None, &asked.find).await

@@ -12,7 +12,7 @@ use doorward_core::proxy_protocol::Named;
 
 use super::Web;
 use super::failure::Failure;
-use super::forwarded::{self, Said};
+use super::forwarded::{self, ForwardedClient};
 use super::serve::Arrival;
 
 /// Where a request comes from.
@@ -88,14 +88,18 @@ impl Origin {
             _ if ours(peer) => {
                 secure |= forwarded::is_https(headers);
                 match forwarded::client(headers, ours) {
-                    Said::Client(client) => Ok(client),
-                    Said::Nothing | Said::Unreadable => Err(Unknown::Silent),
-                    Said::OnlyProxies => Err(Unknown::OnlyProxies),
-                    Said::Contradiction => Err(Unknown::Contradiction),
+                    ForwardedClient::Client(client) => Ok(client),
+                    ForwardedClient::Nothing | ForwardedClient::Unreadable => Err(Unknown::Silent),
+                    ForwardedClient::OnlyProxies => Err(Unknown::OnlyProxies),
+                    ForwardedClient::Contradiction => Err(Unknown::Contradiction),
                 }
             }
             // The proxy names the same client twice: in the PROXY header and in an HTTP header.
-            Some(Named::Client(_)) if forwarded::client(headers, |_| false) == Said::Client(peer) => Ok(peer),
+            Some(Named::Client(_))
+                if forwarded::client(headers, |_| false) == ForwardedClient::Client(peer) =>
+            {
+                Ok(peer)
+            }
             Some(Named::Client(_)) | None => {
                 let added = forwarded::ADDED.into_iter().find(|header| headers.contains_key(*header));
                 added.map_or(Ok(peer), |header| Err(Unknown::Unnamed(header)))

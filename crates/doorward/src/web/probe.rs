@@ -31,7 +31,7 @@ const VALID: Duration = Duration::from_secs(120);
 
 /// What a script asks with.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
+pub struct ProbeQuery {
     #[serde(default)]
     nonce: String,
 }
@@ -47,7 +47,7 @@ struct Seen {
 pub async fn seen(
     State(web): State<Arc<Web>>,
     origin: Origin,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ProbeQuery>,
     headers: HeaderMap,
 ) -> Response {
     let address = match origin.admitted() {

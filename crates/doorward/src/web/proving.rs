@@ -15,7 +15,7 @@ use doorward_core::net::Cidr;
 use doorward_core::policy::{PasswordHash, Person};
 
 use super::failure::Failure;
-use super::guard::{Asked, Pass, Refused, TooMany, network, shortened};
+use super::guard::{Pass, Refused, SignInAttempt, TooMany, network, shortened};
 use super::origin::Origin;
 use super::verifying::tried;
 use super::{Web, guard};
@@ -100,7 +100,7 @@ pub async fn prove(
     let person = name.parse::<Person>().ok();
     let hash = person.as_ref().and_then(|person| loaded.people.passwords.get(person)).cloned();
     let proof = (name, network(address), password, hash.as_ref().map(|hash| (hash.salt(), hash.digest())));
-    let asked = Asked {
+    let asked = SignInAttempt {
         account: name,
         address,
         device: person
@@ -201,7 +201,7 @@ fn usable(person: Option<&Person>, hash: Option<PasswordHash>, password: &str) -
 
 /// Asks the guard; a known pair whose tries are used up waits a little for the next, at odds with whoever else waits
 /// for it.
-async fn admitted(web: &Web, asked: &Asked<'_>) -> Result<Pass, TooMany> {
+async fn admitted(web: &Web, asked: &SignInAttempt<'_>) -> Result<Pass, TooMany> {
     let uptime = || web.app().clock().uptime();
     let begun = Instant::now();
     let mut room = None;

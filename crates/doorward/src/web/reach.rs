@@ -23,10 +23,10 @@ use super::failure::Failure;
 use super::layout::{self, Here};
 use super::session::Signed;
 use super::words;
-use crate::account::Seen;
+use crate::account::RecordedAccount;
 use crate::requests::{self, GrantView};
 use doorward_picture::{self as picture, Click, Drawing, Focus, Setting};
-use query::Asked;
+use query::ReachQuery;
 
 /// `GET /reach`
 pub async fn page(
@@ -35,7 +35,7 @@ pub async fn page(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     web.requests().operator(&signed.caller)?;
-    let asked = Asked::read(query.as_deref().unwrap_or_default())?;
+    let asked = ReachQuery::read(query.as_deref().unwrap_or_default())?;
     let policy = Arc::clone(&web.app().loaded().policy);
     let Some(folder) = &policy.inventory else {
         return Ok(shown(&signed, StatusCode::OK, &nothing(no_folder())));
@@ -91,7 +91,7 @@ fn unreadable(what: &str, why: &str) -> Markup {
 }
 
 /// Of when everything on the page is: a recording knows nothing of what was opened since.
-fn recording(seen: &Seen, open: usize) -> Markup {
+fn recording(seen: &RecordedAccount, open: usize) -> Markup {
     html! {
         p.recording {
             "This is the account as it was recorded in " code { (seen.folder().display()) }
@@ -106,7 +106,7 @@ fn recording(seen: &Seen, open: usize) -> Markup {
     }
 }
 
-fn content(seen: &Seen, asked: &Asked, open: usize) -> (StatusCode, Markup) {
+fn content(seen: &RecordedAccount, asked: &ReachQuery, open: usize) -> (StatusCode, Markup) {
     let reachability = &seen.reachability;
     let (status, answered) = match answer::part(reachability, asked) {
         Some((status, markup)) => (status, Some(markup)),
@@ -136,7 +136,7 @@ fn content(seen: &Seen, asked: &Asked, open: usize) -> (StatusCode, Markup) {
 /// The most names that the fields suggest.
 const SUGGESTED: usize = 400;
 
-fn form(reachability: &Reachability, asked: &Asked) -> Markup {
+fn form(reachability: &Reachability, asked: &ReachQuery) -> Markup {
     let inventory = reachability.inventory();
     let names = inventory
         .instances
@@ -177,7 +177,7 @@ fn form(reachability: &Reachability, asked: &Asked) -> Markup {
     }
 }
 
-fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -> Markup {
+fn figure(seen: &RecordedAccount, drawing: &Drawing, focus: Option<Focus>, asked: &ReachQuery) -> Markup {
     let link = |click: Click<'_>| match click {
         Click::Edge(edge) => picture::endpoints(&seen.reachability, drawing, edge)
             .map(|(from, to)| format!("{}#answer", asked.about(&from, &to, &edge.flows).path())),

@@ -27,9 +27,9 @@ const SITTING: Duration = Duration::from_secs(3600);
 /// People who read the audit log lately.
 pub type Readers = Kept<Person, Option<Duration>>;
 
-/// Which part.
+/// Which entries to show.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct RecordQuery {
     before: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub async fn read(web: &Web, caller: &Caller, before: Option<u64>, limit: u32) -
 pub async fn page(
     State(web): State<Arc<Web>>,
     signed: Signed,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<RecordQuery>,
 ) -> Result<Response, Failure> {
     let before = asked.before.as_deref().map(str::parse::<u64>).transpose().map_err(|_| {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "`before` is not the number of an entry")

@@ -67,7 +67,7 @@ pub async fn sign_in(
 
 /// Why the page is shown, and where to go from it.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct SignInQuery {
     next: Option<String>,
     ended: Option<String>,
     out: Option<String>,
@@ -78,7 +78,7 @@ pub async fn page(
     State(web): State<Arc<Web>>,
     origin: Origin,
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<SignInQuery>,
 ) -> Result<Response, Failure> {
     if session::of_cookie(&web, &headers, origin, (Use::Page, Purpose::All)).await?.is_some() {
         return Ok(to("/"));

@@ -57,8 +57,9 @@ pub fn sendings(inventory: &Inventory, node: &Interface, host: &Interface, addre
                 if group.kind == "lambda" || !zones_allow(inventory, balancer, group, target, node, host) {
                     continue;
                 }
+                let always = ["UDP", "QUIC"].iter().any(|protocol| group.protocol.contains(protocol));
                 let kept = balancer.kind == LoadBalancerKind::Network
-                    && (group.protocol.contains("UDP") || group.preserves_client == Some(true));
+                    && (always || group.preserves_client == Some(true));
                 for sent in packets(&group.protocol, port) {
                     let heard = packets(&listener.protocol, listener.port).into_iter();
                     let same =

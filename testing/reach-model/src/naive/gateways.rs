@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
         if endpoint.kind != EndpointKind::Gateway {
             return Err("an endpoint that routes lead nowhere by");
         }
-        if endpoint.state != "available" {
+        if !endpoint.state.eq_ignore_ascii_case("available") {
             return Err("the endpoint is not available");
         }
         if !self.is_of(&from.vpc) {

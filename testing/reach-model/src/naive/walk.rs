@@ -204,7 +204,9 @@ impl<'a> Walk<'a> {
     pub(super) fn takes_in(&self, host: &Interface) -> Result<(), Lost> {
         let mut endpoints = self.inventory.endpoints.values();
         let endpoint = endpoints.find(|endpoint| endpoint.interfaces.contains(&host.id));
-        if host.kind == "vpc_endpoint" && endpoint.is_some_and(|it| it.state != "available") {
+        if host.kind == "vpc_endpoint"
+            && endpoint.is_some_and(|it| !it.state.eq_ignore_ascii_case("available"))
+        {
             return Err("the endpoint is not available");
         }
         if host.kind == "nat_gateway" {

@@ -70,7 +70,7 @@ pub fn carried(policy: &Policy, whose: Whose<'_>, facts: &Facts) -> Iam {
         needs.ssh(ssh);
     }
     needs.own_sessions();
-    let carried: Vec<&Target> = targets.into_iter().filter(|target| is_carried(target)).collect();
+    let carried: Vec<&Target> = targets.into_iter().filter(|target| is_tunnelled(target)).collect();
     needs.sign_in(&policy.aws, &carried);
     // Whoever has credentials vended is told where to go by the server.
     if !carried.is_empty() && whose != Whose::Role {
@@ -108,7 +108,7 @@ pub fn server(policy: &Policy, facts: &Facts) -> Iam {
         needs.pages.add(Statement::allow("KeepTheDocuments", actions, vec![documents]));
     }
     if ssm.role.is_some() || ssm.documents == Documents::Pinned {
-        let carried: Vec<&Target> = policy.targets.values().filter(|target| is_carried(target)).collect();
+        let carried: Vec<&Target> = policy.targets.values().filter(|target| is_tunnelled(target)).collect();
         needs.look(policy, &carried);
     }
     needs.iam()
@@ -131,7 +131,8 @@ pub fn auditor() -> Document {
     Document::of(Statement::allow("ReadTheTrail", vec!["cloudtrail:LookupEvents"], vec!["*".to_owned()]))
 }
 
-fn is_carried(target: &Target) -> bool {
+/// Whether a transport of it opens no port.
+fn is_tunnelled(target: &Target) -> bool {
     [Transport::Ssm, Transport::Ssh].iter().any(|way| target.transports.contains(way))
 }
 

@@ -5,6 +5,7 @@
 mod change;
 mod cost;
 mod difference;
+mod digest;
 mod followed;
 mod ids;
 mod needs;

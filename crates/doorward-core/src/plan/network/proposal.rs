@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
-
 use super::{Cost, Exceeded, NatChoice, NetworkStep, Prices, Quota, exceeded, network_difference, sum};
 use crate::inventory::{Inventory, Subnet};
 use crate::name::NetworkName;
@@ -115,11 +113,7 @@ impl Proposal {
 impl Plan<NetworkStep> {
     /// SHA-256 of the steps, in hexadecimal digits: two plans of one account with the same digest are the same.
     pub fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for step in self.steps() {
-            hash.update(format!("{step:?}\n"));
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        super::digest::digest(self.steps())
     }
 }
 

@@ -136,7 +136,7 @@ impl std::str::FromStr for ParsedTransport {
         // Nobody is sent to what this version does not have.
         let there = Transport::ALL
             .into_iter()
-            .filter(|transport| transport.is_carried())
+            .filter(|transport| transport.is_supported())
             .map(|transport| transport.to_string());
         let there: Vec<String> = there.collect();
         let names: Vec<&str> = there.iter().map(String::as_str).collect();

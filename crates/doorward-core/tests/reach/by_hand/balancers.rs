@@ -108,6 +108,19 @@ fn a_client_whose_address_is_preserved() {
     check(&[&one.replace("kept", "masked"), &acl(client, "0.0.0.0/0")], &asked(NO));
 }
 
+/// Network load balancer guide, Client IP preservation: QUIC preserves the client's address as UDP does, whatever the setting
+/// says; other transports do as the target group says.
+#[test]
+fn quic_preserves_the_clients_address() {
+    let base = [TWO_SUBNETS, OPEN, HOSTS, NETWORK, "target tg-1 i-a"].join("\n");
+    for protocol in ["UDP", "QUIC"] {
+        let lines = base.replace("TCP", protocol).replace("tcp/", "udp/");
+        let by_node = lines.replace("sg-srv in udp/8080 sg-lb", "sg-srv in udp/8080 10.0.1.30/32");
+        check(&[&lines], &[("eni-c", "eni-a", "udp/8080", YES)]);
+        check(&[&by_node], &[("eni-c", "eni-a", "udp/8080", NO)]);
+    }
+}
+
 /// [21] UDP always preserves the client's address, an application load balancer never does.
 #[test]
 fn who_preserves_the_clients_address() {
@@ -260,6 +273,45 @@ fn addresses_and_ports_of_targets() {
         base.replace("listen lb-1 TCP 443", "listen lb-1 TCP_UDP 443").replace("TCP 8080", "TCP_UDP 8080");
     let asked = [("eni-c", "eni-a", "tcp/8080", YES), ("eni-c", "eni-a", "udp/8080", NO)];
     check(&[&both, "target tg-1 i-a"], &asked);
+}
+
+/// [21] An address as a target is that of the target group's own VPC, also where another VPC has the same one; one that this
+/// VPC does not have may be of a VPC that is peered.
+#[test]
+fn an_address_as_a_target_is_of_the_target_groups_vpc() {
+    let base = "
+        vpc vpc-1 10.0.0.0/16
+        vpc vpc-2 10.0.0.0/16
+        vpc vpc-3 10.3.0.0/16
+        subnet subnet-n vpc-1 a 10.0.1.0/24
+        subnet subnet-x vpc-2 a 10.0.1.0/24
+        subnet subnet-z vpc-3 a 10.3.1.0/24
+        eni eni-n subnet-n 10.0.1.30 sg-open
+        eni eni-a subnet-n 10.0.1.20 sg-open
+        eni eni-x subnet-x 10.0.1.20 sg-open
+        eni eni-z subnet-z 10.3.1.20 sg-open
+        lb lb-1 network subnet-n
+        node eni-n lb-1
+        tg tg-1 vpc-1 ip TCP 8080 masked
+        listen lb-1 TCP 443 tg-1
+        pcx pcx-1 vpc-1 vpc-3
+        table rtb-1 vpc-1 main
+        rtb-1 10.3.0.0/16 pcx-1
+        table rtb-3 vpc-3 main
+        rtb-3 10.0.0.0/16 pcx-1
+    ";
+    check(
+        &[OPEN, base, "target tg-1 10.0.1.20"],
+        &[
+            ("eni-n", "eni-a", "tcp/8080", YES),
+            ("eni-n", "eni-x", "tcp/8080", NO),
+            ("eni-n", "eni-z", "tcp/8080", NO),
+        ],
+    );
+    check(
+        &[OPEN, base, "target tg-1 10.3.1.20 all"],
+        &[("eni-n", "eni-z", "tcp/8080", YES), ("eni-n", "eni-a", "tcp/8080", NO)],
+    );
 }
 
 /// [21] A Gateway Load Balancer speaks GENEVE to its targets, and takes packets by its endpoints alone; a function is

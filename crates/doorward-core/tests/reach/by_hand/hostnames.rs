@@ -67,6 +67,28 @@ fn a_public_database_resolves_by_who_asks() {
     assert_eq!(ask(&[&with("nohostnames"), OPEN, SERVER, database], "eni-c", "orders").verdict, NO);
 }
 
+/// [21] [24] A load balancer sends to the private address of a target. Where the name resolves to the public one for a client,
+/// the client's packets go there, and not by the load balancer.
+#[test]
+fn a_name_that_resolves_to_the_public_address_leads_past_a_load_balancer() {
+    // The server admits the load balancer alone.
+    let server = SERVER.replace("sg-s in tcp/443 10.0.0.0/8", "sg-s in tcp/443 10.0.1.30/32");
+    let balancer = "
+        lb lb-1 network subnet-a
+        eni eni-n subnet-a 10.0.1.30 sg-open
+        node eni-n lb-1
+        tg tg-1 vpc-1 ip TCP 443 masked
+        target tg-1 10.0.1.20
+        listen lb-1 TCP 443 tg-1
+    ";
+    let verdict = |peering: &str| {
+        let vpcs = format!("vpc vpc-1 10.0.0.0/16\nvpc vpc-2 10.2.0.0/16\npcx pcx-1 vpc-1 vpc-2 {peering}");
+        ask(&[&vpcs, OPEN, &server, balancer], "eni-p", PUBLIC).verdict
+    };
+    assert_eq!(verdict("resolves"), YES);
+    assert_eq!(verdict(""), NO);
+}
+
 /// What the name is blocked by is the attribute, and turning it on is the fix.
 #[test]
 fn the_fix_turns_the_attribute_on() {

@@ -187,3 +187,25 @@ fn a_vpn_that_is_down() {
     check(&[TWO_SUBNETS, OPEN, transit, "vpn vpn-1 tgw-1 up down"], &asked(YES));
     check(&[TWO_SUBNETS, OPEN, transit, "vpn vpn-1 tgw-1 down down"], &asked(NO));
 }
+
+/// [20] What a gateway propagates to a route table of its own VPC is what it learned; the route table of another VPC, another
+/// prefix, a black hole and a route that somebody wrote tell nothing of it.
+#[test]
+fn what_a_vpn_gateway_has_learned_is_propagated() {
+    let base = [TWO_SUBNETS, OPEN, VPN, "rtb-a 192.168.0.0/16 vgw-1", "vpn vpn-1 vgw-1 up down"].join("\n");
+    let elsewhere = "
+        vpc vpc-9 10.9.0.0/16
+        table rtb-9 vpc-9 main
+        rtb-9 192.168.0.0/16 vgw-1 propagated
+    ";
+    let asked = |expected| [("eni-a", "192.168.1.7", "tcp/443", expected)];
+    check(&[&base, "rtb-a 192.168.1.0/24 vgw-1 propagated"], &asked(YES));
+    check(&[&base], &asked(UNKNOWN));
+    check(&[&base, "rtb-a 192.168.2.0/24 vgw-1 propagated"], &asked(UNKNOWN));
+    check(&[&base, elsewhere], &asked(UNKNOWN));
+    // Of two connections the one with a static route decides.
+    let fixed = "vpn vpn-2 vgw-1 192.168.1.0/24";
+    check(&[&base, &format!("{fixed} down down")], &asked(NO));
+    check(&[&base, &format!("{fixed} up down")], &asked(YES));
+    check(&[&base, &format!("{fixed} down down"), "vpn vpn-3 vgw-1 192.168.1.0/24 up up"], &asked(YES));
+}

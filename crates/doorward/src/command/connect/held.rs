@@ -207,7 +207,11 @@ impl Held {
 
     /// The VPC's prefixes, where `auto` was wanted.
     async fn vpc_networks(&self, connect: &Connect) -> Result<Option<Vec<Cidr>>, Failure> {
-        if connect.range.contains(&range::Wanted::Auto) { self.access.vpc_networks().await } else { Ok(None) }
+        if connect.range.contains(&range::RangeRequest::Auto) {
+            self.access.vpc_networks().await
+        } else {
+            Ok(None)
+        }
     }
 
     /// The lines that a person reads.

@@ -17,7 +17,7 @@ use doorward_core::policy::TargetName;
 
 use self::held::Held;
 use self::hold::hold;
-use self::range::Wanted;
+use self::range::RangeRequest;
 use super::access::{Access, Asking};
 use super::desk::Desk;
 use super::{Code, Failure};
@@ -49,7 +49,7 @@ pub struct Connect {
     /// Route a range of addresses through the tunnel, as if this machine were inside the network: a CIDR, or `auto`
     /// for the part of the target that is in the jump host's VPC
     #[arg(long, value_name = "CIDR")]
-    pub range: Vec<Wanted>,
+    pub range: Vec<RangeRequest>,
     /// Listen for SOCKS 5, for a target that is a network
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub socks: Option<SocketAddr>,

@@ -10,14 +10,14 @@ use crate::requests::{Offer, Through};
 
 /// A range that somebody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RangeRequest {
     /// All of the target that is in the jump host's VPC.
     Auto,
     /// This part of it.
     These(Cidr),
 }
 
-impl FromStr for Wanted {
+impl FromStr for RangeRequest {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -29,29 +29,33 @@ impl FromStr for Wanted {
 }
 
 /// Whether a target is a network that has every wanted range in it.
-pub fn holds(offer: &Offer, wanted: &[Wanted]) -> bool {
+pub fn holds(offer: &Offer, wanted: &[RangeRequest]) -> bool {
     let Ok(Address::Network(networks)) = offer.address.parse() else { return false };
     wanted.iter().all(|wanted| match wanted {
-        Wanted::Auto => true,
-        Wanted::These(cidr) => networks.iter().any(|network| network.covers(*cidr)),
+        RangeRequest::Auto => true,
+        RangeRequest::These(cidr) => networks.iter().any(|network| network.covers(*cidr)),
     })
 }
 
 /// The ranges to carry: what was wanted, all of it within what was granted. `vpc` are the prefixes of the jump host's VPC,
 /// where they are known: `auto` leaves alone what is beyond them, which may be a network that this machine knows itself.
-pub fn carried(through: &Through, wanted: &[Wanted], vpc: Option<&[Cidr]>) -> Result<Vec<Cidr>, Failure> {
+pub fn carried(
+    through: &Through,
+    wanted: &[RangeRequest],
+    vpc: Option<&[Cidr]>,
+) -> Result<Vec<Cidr>, Failure> {
     let granted = &through.networks;
     let mut ranges = Vec::new();
     for wanted in wanted {
         match wanted {
-            Wanted::Auto => {
+            RangeRequest::Auto => {
                 let inside = vpc.map(|vpc| common(granted, vpc)).filter(|inside| !inside.is_empty());
                 ranges.extend(inside.unwrap_or_else(|| granted.clone()));
             }
-            Wanted::These(cidr) if granted.iter().any(|network| network.covers(*cidr)) => {
+            RangeRequest::These(cidr) if granted.iter().any(|network| network.covers(*cidr)) => {
                 ranges.push(*cidr);
             }
-            Wanted::These(cidr) => {
+            RangeRequest::These(cidr) => {
                 let granted: Vec<String> = granted.iter().map(ToString::to_string).collect();
                 let what = format!("{cidr} is not within the granted networks: {}", granted.join(", "));
                 return Err(Failure::new(Code::No, what)
@@ -85,7 +89,8 @@ mod tests {
     fn a_range_finds_its_target() {
         fn check(address: &str, wanted: &[&str], expected: bool) {
             let offer = Offer { address: address.into(), ..offer(3600, 7200) };
-            let wanted: Vec<Wanted> = wanted.iter().map(|text| text.parse().expect("a range")).collect();
+            let wanted: Vec<RangeRequest> =
+                wanted.iter().map(|text| text.parse().expect("a range")).collect();
             assert_eq!(holds(&offer, &wanted), expected, "{address} {wanted:?}");
         }
         check("10.0.0.0/16", &["10.0.0.0/16"], true);
@@ -102,7 +107,7 @@ mod tests {
             let all = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a network")).collect();
             let vpc: Option<Vec<Cidr>> = vpc.map(all);
             let through = through(all(granted));
-            let carried = carried(&through, &[Wanted::Auto], vpc.as_deref()).expect("it is granted");
+            let carried = carried(&through, &[RangeRequest::Auto], vpc.as_deref()).expect("it is granted");
             let carried: Vec<String> = carried.iter().map(ToString::to_string).collect();
             assert_eq!(carried, expected, "{granted:?} {vpc:?}");
         }

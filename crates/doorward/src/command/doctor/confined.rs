@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use doorward_core::policy::Transport;
 use doorward_tunnel::dial::{Destination, DialError, Host};
-use doorward_tunnel::ssh::shell::{Output, Said};
+use doorward_tunnel::ssh::shell::{Output, ProgramOutput};
 use doorward_tunnel::ssh::{Extra, Ssh};
 
 use super::super::access::Access;
@@ -106,7 +106,7 @@ async fn shell_runs(ssh: &Ssh) -> bool {
 
 async fn says(mut output: Output) -> bool {
     let mut said = Vec::new();
-    while let Ok(Some(Said::Out(bytes) | Said::Err(bytes))) = output.next().await {
+    while let Ok(Some(ProgramOutput::Out(bytes) | ProgramOutput::Err(bytes))) = output.next().await {
         said.extend_from_slice(&bytes);
         if said.windows(OUTPUT.len()).any(|window| window == OUTPUT) {
             return true;

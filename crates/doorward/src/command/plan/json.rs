@@ -13,7 +13,7 @@ use crate::command::intents;
 use crate::command::reach::difference;
 
 /// The form of the document; a later one that is read otherwise has another number.
-pub(in crate::command) const FORMAT: &str = "doorward-plan/1";
+pub(in crate::command) const FORMAT: &str = "doorward-plan/2";
 
 #[derive(Serialize)]
 pub(super) struct Document<'a, P> {

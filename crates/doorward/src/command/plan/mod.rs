@@ -50,7 +50,7 @@ or an intent would be broken. 64 and above: the policy or the account could not 
 The zones of a Region are read with `aws ec2 describe-availability-zones`. In a recording without it, the zones of \
 existing subnets are used.
 
-JSON: {\"format\": \"doorward-plan/1\", \"changes\": true, \"plans\": [PLAN…], \"paths\": {\"opened\": [PATH…], \
+JSON: {\"format\": \"doorward-plan/2\", \"changes\": true, \"plans\": [PLAN…], \"paths\": {\"opened\": [PATH…], \
 \"closed\": [PATH…], …} as in `doorward reach --help`, \"intents\": [{\"intent\", \"line\", \"reason\", \"outcome\": \
 \"kept|broken|undecided\", \"before\", \"why\": [TEXT…]}]}.
 

@@ -37,11 +37,11 @@ fn mode_and_link_stay_and_nothing_is_left_behind() {
     fs::set_permissions(&real, fs::Permissions::from_mode(0o604)).expect("a mode");
     symlink("real", &link).expect("a link");
     assert!(matches!(
-        set_password(&link, &person("jon"), HASH, Whose::Known),
+        set_password(&link, &person("jon"), HASH, ExpectedPerson::Known),
         Err(FileError::Mistakes { .. })
     ));
     fs::write(&real, format!("# ours\njon:{HASH}")).expect("written");
-    assert!(!set_password(&link, &person("maria"), HASH, Whose::New).expect("set"));
+    assert!(!set_password(&link, &person("maria"), HASH, ExpectedPerson::New).expect("set"));
     assert_eq!(fs::read_to_string(&real).expect("read"), format!("# ours\njon:{HASH}\nmaria:{HASH}\n"));
     assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o604);
     assert!(link.is_symlink());
@@ -52,12 +52,12 @@ fn mode_and_link_stay_and_nothing_is_left_behind() {
 fn a_file_is_made_only_for_somebody_new() {
     let folder = folder();
     let path = folder.path().join("people.htpasswd");
-    let known = set_password(&path, &person("jon"), HASH, Whose::Known);
+    let known = set_password(&path, &person("jon"), HASH, ExpectedPerson::Known);
     assert!(matches!(known, Err(FileError::Unreadable { .. })));
-    assert!(set_password(&path, &person("jon"), HASH, Whose::New).expect("made"));
+    assert!(set_password(&path, &person("jon"), HASH, ExpectedPerson::New).expect("made"));
     assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o027, 0, "not for everybody");
     symlink("nowhere", folder.path().join("link")).expect("a link");
-    let nowhere = set_password(&folder.path().join("link"), &person("jon"), HASH, Whose::New);
+    let nowhere = set_password(&folder.path().join("link"), &person("jon"), HASH, ExpectedPerson::New);
     assert!(matches!(nowhere, Err(FileError::Unreadable { .. })));
 }
 
@@ -91,7 +91,7 @@ fn a_mistake_in_another_line_holds_nobody_in() {
     assert_eq!(leave(&groups, &group("dbs"), &[person("jon")], &|_| false).expect("left"), [person("jon")]);
     assert_eq!(leave_all(&groups, &person("jon"), &|_| false).expect("left"), [group("leads")]);
     assert_eq!(fs::read_to_string(&groups).expect("read"), "ops jon\ndbs:\nleads:\ndbs: lee\n");
-    let new = set_password(&passwords, &person("lee"), HASH, Whose::New);
+    let new = set_password(&passwords, &person("lee"), HASH, ExpectedPerson::New);
     assert!(
         matches!(new, Err(FileError::Mistakes { .. })),
         "nobody is let in by a file that is not understood"
@@ -106,7 +106,7 @@ fn many_at_once_lose_nobody() {
         for number in 0..16 {
             let path = &path;
             scope.spawn(move || {
-                set_password(path, &person(&format!("p{number}")), HASH, Whose::New).expect("set");
+                set_password(path, &person(&format!("p{number}")), HASH, ExpectedPerson::New).expect("set");
             });
         }
     });
@@ -130,10 +130,10 @@ fn a_byte_that_is_no_utf_8_holds_back_no_edit_of_another_line() {
     // Of a comment nobody says anything, so that it holds back no addition either.
     fs::write(&people, [b"# M\xfcller\n".as_slice(), format!("jon:{HASH}\n").as_bytes()].concat())
         .expect("written");
-    set_password(&people, &person("maria"), HASH, Whose::New).expect("added");
+    set_password(&people, &person("maria"), HASH, ExpectedPerson::New).expect("added");
     let added = [b"# M\xfcller\n".as_slice(), format!("jon:{HASH}\nmaria:{HASH}\n").as_bytes()].concat();
     assert_eq!(fs::read(&people).expect("read"), added);
-    assert!(set_password(&people, &person("lee"), HASH, Whose::New).is_ok());
+    assert!(set_password(&people, &person("lee"), HASH, ExpectedPerson::New).is_ok());
     fs::write(&all, b"# \xfc\ndbs: jon m\xfcller maria\nops: jon\n").expect("written");
     assert_eq!(leave(&all, &group("dbs"), &[person("maria")], &|_| false).expect("left").len(), 1);
     assert_eq!(leave_all(&all, &person("jon"), &|_| false).expect("left").len(), 2);

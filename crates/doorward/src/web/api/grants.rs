@@ -23,10 +23,10 @@ use crate::web::origin::Origin;
 use crate::web::segment::Segment;
 use crate::web::{Web, open};
 
-/// Whose.
+/// Which grants to list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "`all`, `to_answer` or `history`")]
-pub struct Whose {
+pub struct GrantsQuery {
     #[serde(default)]
     all: bool,
     #[serde(default)]
@@ -43,7 +43,7 @@ const HISTORY: u32 = 100;
 pub async fn list(
     State(web): State<Arc<Web>>,
     RevokingBearer(signed): RevokingBearer,
-    whose: Result<Query<Whose>, QueryRejection>,
+    whose: Result<Query<GrantsQuery>, QueryRejection>,
 ) -> Result<Json<Vec<GrantView>>, Refused> {
     let Query(whose) = whose.map_err(|rejection| reads::query(&rejection))?;
     let grants = if whose.all {
@@ -70,10 +70,10 @@ async fn everybodys(web: &Web, caller: &Caller) -> Result<Vec<GrantView>, Error>
     all
 }
 
-/// What to open.
+/// A request for a grant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `target`")]
-pub struct Wanted {
+pub struct GrantRequest {
     target: TargetName,
     #[serde(default)]
     lasts: Value,
@@ -86,7 +86,7 @@ pub async fn open(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
     origin: Origin,
-    Body(wanted): Body<Wanted>,
+    Body(wanted): Body<GrantRequest>,
 ) -> Result<(StatusCode, Json<OpenedView>), Refused> {
     web.change(&signed.caller.person)?;
     let (person, target) = (&signed.caller.person, &wanted.target);
@@ -157,10 +157,10 @@ pub async fn close(
     Ok(Json(web.requests().views().closed(closed)))
 }
 
-/// An answer.
+/// An approver's answer to a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `agree`, and `seen` or `reason`")]
-pub struct Answered {
+pub struct AnswerRequest {
     agree: bool,
     // What the approver saw; the request as it was made, otherwise.
     #[serde(default, deserialize_with = "named")]
@@ -179,7 +179,7 @@ pub async fn answer(
     State(web): State<Arc<Web>>,
     RevokingBearer(signed): RevokingBearer,
     Segment(id): Segment,
-    Body(Answered { agree, seen, reason }): Body<Answered>,
+    Body(AnswerRequest { agree, seen, reason }): Body<AnswerRequest>,
 ) -> Result<Json<OpenedView>, Refused> {
     let answer = match (agree, reason) {
         (true, Some(_)) => {

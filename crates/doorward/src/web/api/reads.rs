@@ -48,7 +48,7 @@ pub async fn targets(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Jso
 /// The range of audit entries.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "`before` and `limit`")]
-pub struct Part {
+pub struct AuditRange {
     before: Option<u64>,
     limit: Option<u32>,
 }
@@ -68,7 +68,7 @@ const MOST: u32 = 1000;
 pub async fn record(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    part: Result<Query<Part>, QueryRejection>,
+    part: Result<Query<AuditRange>, QueryRejection>,
 ) -> Result<Json<Lines>, Refused> {
     let Query(part) = part.map_err(|rejection| query(&rejection))?;
     let limit = part.limit.unwrap_or(100);

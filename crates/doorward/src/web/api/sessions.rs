@@ -27,9 +27,9 @@ pub struct Credentials {
     device: Option<String>,
 }
 
-/// A session.
+/// A session that was started or renewed.
 #[derive(Debug, Serialize)]
-pub struct Begun {
+pub struct NewSession {
     token: String,
     person: Person,
     ends: Timestamp,
@@ -70,10 +70,10 @@ pub async fn begin(
     State(web): State<Arc<Web>>,
     origin: Origin,
     Body(sent): Body<Credentials>,
-) -> Result<(StatusCode, Json<Begun>), Refused> {
+) -> Result<(StatusCode, Json<NewSession>), Refused> {
     let device = sent.device.as_deref();
     let begun = sign_in(&web, &sent.name, &sent.password, SessionKind::Api, origin, device).await?;
-    let body = Begun {
+    let body = NewSession {
         token: begun.token.as_str().to_owned(),
         person: begun.person,
         ends: begun.ends,
@@ -133,12 +133,12 @@ pub async fn change_password(
     Bearer(signed): Bearer,
     origin: Origin,
     Body(sent): Body<NewPassword>,
-) -> Result<Json<Begun>, Refused> {
+) -> Result<Json<NewSession>, Refused> {
     let kind = SessionKind::Api;
     let changed = own_password::change(&web, &signed, kind, origin, &sent.present, &sent.new).await?;
     let (person, token) = (signed.caller.person, changed.token.as_str().to_owned());
     let (ends, idle_seconds) = (changed.ends, idle_seconds(&web));
-    Ok(Json(Begun { token, person, ends, idle_seconds, device: None }))
+    Ok(Json(NewSession { token, person, ends, idle_seconds, device: None }))
 }
 
 /// After how long without use a session expires.

@@ -355,7 +355,7 @@ async fn errors_name_no_type_of_ours() {
     {
         let answer = house.call(Method::POST, "/api/v1/grants", &jon, Some(body.clone())).await;
         let text = answer.text();
-        for name in ["struct", "enum", "Wanted", "TargetName", "Transport", "tuple"] {
+        for name in ["struct", "enum", "GrantRequest", "TargetName", "Transport", "tuple"] {
             assert!(!text.contains(name), "{body}: {text}");
         }
     }

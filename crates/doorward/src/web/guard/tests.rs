@@ -18,8 +18,8 @@ pub(super) fn stranger(number: u32) -> IpAddr {
     ))
 }
 
-fn asked(account: &str, address: IpAddr) -> Asked<'_> {
-    Asked { account, address, device: None, known: false, fingerprint: 0 }
+fn asked(account: &str, address: IpAddr) -> SignInAttempt<'_> {
+    SignInAttempt { account, address, device: None, known: false, fingerprint: 0 }
 }
 
 pub(super) fn attempt(
@@ -203,15 +203,17 @@ fn a_neighbour_cannot_keep_a_device_out() {
     let mut guard = Guard::keyed(&[7; 32]);
     for tenth in 0..3300_u64 {
         let now = Duration::from_millis(tenth * 100);
-        let _ = guard.attempt(&Asked { known: true, fingerprint: tenth + 1, ..asked("lee", HOME) }, now);
+        let _ =
+            guard.attempt(&SignInAttempt { known: true, fingerprint: tenth + 1, ..asked("lee", HOME) }, now);
         if tenth % 100 == 0 {
-            let pass = guard.attempt(&Asked { device: Some(7), known: true, ..asked("lee", HOME) }, now);
+            let pass =
+                guard.attempt(&SignInAttempt { device: Some(7), known: true, ..asked("lee", HOME) }, now);
             guard.succeeded(&pass.expect("lee's own device"), now);
         }
     }
     // And a device that was stolen is no way to guess.
     let guesses = |guard: &mut Guard| {
-        let thief = |number| Asked { device: Some(7), ..asked("lee", stranger(number)) };
+        let thief = |number| SignInAttempt { device: Some(7), ..asked("lee", stranger(number)) };
         (0..100).filter(|number| guard.attempt(&thief(*number), seconds(400)).is_ok()).count()
     };
     assert!(guesses(&mut guard) <= 10 + 20);
@@ -223,7 +225,7 @@ fn a_neighbour_cannot_keep_a_known_pair_out_and_gets_few_guesses() {
     let (mut looked_at, mut waits) = (0, 0);
     for tenth in 0..36_000_u64 {
         let now = Duration::from_millis(tenth * 100);
-        let guess = Asked { known: true, fingerprint: tenth + 1, ..asked("lee", HOME) };
+        let guess = SignInAttempt { known: true, fingerprint: tenth + 1, ..asked("lee", HOME) };
         match guard.attempt(&guess, now) {
             Ok(pass) => {
                 // Wrong, and answered as if it had not been looked at once the usual tries are used up.
@@ -242,7 +244,7 @@ fn a_neighbour_cannot_keep_a_known_pair_out_and_gets_few_guesses() {
 #[test]
 fn an_old_client_with_a_wrong_password_costs_the_known_pair_nothing() {
     let mut guard = Guard::keyed(&[7; 32]);
-    let same = Asked { known: true, fingerprint: 42, ..asked("lee", HOME) };
+    let same = SignInAttempt { known: true, fingerprint: 42, ..asked("lee", HOME) };
     let mut looked_at = 0;
     for second in 0..600 {
         if guard.attempt(&same, seconds(second)).is_ok() {
@@ -251,7 +253,7 @@ fn an_old_client_with_a_wrong_password_costs_the_known_pair_nothing() {
         }
     }
     assert!(looked_at < 20, "{looked_at}");
-    let right = Asked { fingerprint: 43, ..same };
+    let right = SignInAttempt { fingerprint: 43, ..same };
     assert!(guard.attempt(&right, seconds(600)).is_ok());
 }
 
@@ -263,7 +265,7 @@ fn who_exists_is_not_told_by_a_refusal() {
             Ok(pass) => pass.answered(),
             Err(refused) => Some(refused.too_many()),
         };
-        let known = Asked { known: true, fingerprint: second + 1, ..asked("jon", HOME) };
+        let known = SignInAttempt { known: true, fingerprint: second + 1, ..asked("jon", HOME) };
         let known = answers(guard.attempt(&known, seconds(second)));
         let unknown = answers(guard.attempt(&asked("nobody", HOME), seconds(second)));
         assert_eq!(known, unknown, "at {second} s");

@@ -7,7 +7,7 @@ use doorward_core::reach::{
 };
 use maud::{Markup, html};
 
-use super::query::Asked;
+use super::query::ReachQuery;
 use crate::answer_text::verdict;
 use crate::web::layout::sentence;
 
@@ -15,7 +15,7 @@ use crate::web::layout::sentence;
 const SHOWN: usize = 50;
 
 /// The answer, when there is a question.
-pub fn part(reachability: &Reachability, asked: &Asked) -> Option<(StatusCode, Markup)> {
+pub fn part(reachability: &Reachability, asked: &ReachQuery) -> Option<(StatusCode, Markup)> {
     if asked.from.is_empty() && asked.to.is_empty() {
         return None;
     }
@@ -53,7 +53,7 @@ fn in_markup(problems: &[Problem]) -> Markup {
 }
 
 /// The answer, or everything that is wrong with the question.
-fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Vec<Problem>> {
+fn question(reachability: &Reachability, asked: &ReachQuery) -> Result<Markup, Vec<Problem>> {
     let end = |text: &str, which: &str| {
         if text.is_empty() {
             return Err(Problem::new(format!("enter {which}"), None));

@@ -4,7 +4,7 @@ use doorward_core::reach::Reachability;
 use maud::{Markup, html};
 
 use super::counted;
-use super::query::Asked;
+use super::query::ReachQuery;
 use doorward_picture::{self as picture, Drawing, Edge, Spot};
 
 /// So many rows are shown at once; of more, once they are asked for.
@@ -13,7 +13,7 @@ const OPEN: usize = 60;
 const SHOWN: usize = 300;
 
 /// The table.
-pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> Markup {
+pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &ReachQuery) -> Markup {
     let names = drawing.names();
     let name = |spot: Spot| names.get(&spot).copied().unwrap_or_default();
     let mut edges: Vec<&Edge> = drawing.edges.iter().collect();
@@ -72,7 +72,7 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
 fn why<'a>(
     reachability: &Reachability,
     drawing: &Drawing,
-    asked: &Asked,
+    asked: &ReachQuery,
     edge: &Edge,
     name: &impl Fn(Spot) -> &'a str,
 ) -> Markup {

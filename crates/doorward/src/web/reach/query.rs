@@ -9,7 +9,7 @@ use doorward_picture::Focus;
 
 /// A question, and what the picture is narrowed to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReachQuery {
     /// Who sends, as typed.
     pub from: String,
     /// Who receives, as typed.
@@ -23,7 +23,7 @@ pub struct Asked {
 /// The longest list of flows that a link asks about; all that passes is asked for otherwise.
 const FLOWS: usize = 300;
 
-impl Asked {
+impl ReachQuery {
     /// Reads a query. Fields that it does not know are left alone.
     pub fn read(query: &str) -> Result<Self, Failure> {
         let mut asked = Self::default();
@@ -131,20 +131,20 @@ mod tests {
             ("2001:db8::/32", "i-0a1b", "icmp/8/0", Some("role-3")),
         ] {
             let show = show.map(|show| show.parse().expect("a focus"));
-            let asked = Asked { from: from.into(), to: to.into(), flow: flow.into(), show };
+            let asked = ReachQuery { from: from.into(), to: to.into(), flow: flow.into(), show };
             let path = asked.path();
             let query = path.strip_prefix("/reach?").expect("a query");
-            assert_eq!(Asked::read(query).ok(), Some(asked), "{path}");
+            assert_eq!(ReachQuery::read(query).ok(), Some(asked), "{path}");
         }
-        assert_eq!(Asked::default().path(), "/reach");
+        assert_eq!(ReachQuery::default().path(), "/reach");
     }
 
     #[test]
     fn a_broken_query_is_read_as_far_as_it_goes() {
         assert_eq!(
-            Asked::read("from=%zz&to=100%&x&&=").map(|asked| (asked.from, asked.to)).ok(),
+            ReachQuery::read("from=%zz&to=100%&x&&=").map(|asked| (asked.from, asked.to)).ok(),
             Some(("%zz".into(), "100%".into()))
         );
-        assert!(Asked::read("show=everything").is_err());
+        assert!(ReachQuery::read("show=everything").is_err());
     }
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 
 use super::sent_to;
-use crate::web::guard::Asked;
+use crate::web::guard::SignInAttempt;
 use crate::web::testing::{HASH, House, OTHER_HASH, PASSWORD, form_request};
 
 /// How many guesses at an account are looked at, each from a network of its own.
@@ -12,7 +12,7 @@ fn looked_at(house: &House) -> usize {
     let (web, uptime) = (house.web(), house.requests().app().clock().uptime());
     let guess = |number: u8| {
         let address = std::net::IpAddr::from([number + 11, number, 0, 1]);
-        let asked = Asked { account: "jon", address, device: None, known: false, fingerprint: 0 };
+        let asked = SignInAttempt { account: "jon", address, device: None, known: false, fingerprint: 0 };
         web.guard().attempt(&asked, uptime).is_ok()
     };
     (0..60).filter(|number| guess(*number)).count()

@@ -12,6 +12,7 @@ use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::hop::load_balancer::second_leg;
 use crate::reach::trace::hop::load_balancer::targets::{self, Sent};
+use crate::reach::trace::public_address;
 use crate::reach::trace::round_trip::{self, RoundTrip};
 use crate::reach::trace::steps::{Detail, Step, StepKind, StepText};
 
@@ -51,9 +52,13 @@ impl Client<'_> {
 
 /// The paths to a target by load balancers, also those that fail. The flows are those that the target gets.
 ///
-/// Packets for a target's own public address go there straight.
+/// Packets for a target's own public address go there straight, also where a name resolves to it for the client.
 pub(crate) fn paths_through(cx: Context<'_>, client: &Client<'_>, to: PacketEnd) -> Vec<RoundTrip> {
-    if to.named == Named::Public && to.own.address.is_ipv4() {
+    let is_for_public = match client {
+        Client::Interface(from) => public_address::is_meant(cx, from.interface, to),
+        Client::Outside(..) => to.named == Named::Public && to.own.address.is_ipv4(),
+    };
+    if is_for_public {
         return Vec::new();
     }
     through(cx, client, to, MOST_BALANCERS)
