@@ -150,8 +150,8 @@ mod tests {
         let check = |inventory: &Inventory, expected: &str| {
             assert_eq!(inventory.digest().to_string(), expected);
         };
-        check(&Inventory::default(), "46f531b7ea0428fbf2c3ca2b60e8dc33d6bbfa000e0fd1b489c5e39140a47006");
-        check(&with(vpc()), "cf51391bba9e7aa9bead744dfe2f5b25926d7fde6847721b5f7cd77ec285c6e5");
+        check(&Inventory::default(), "6eb69e26de2a26eda48af77d4cec893aa0cf4748a64cbefcfe11a22c1e680ad9");
+        check(&with(vpc()), "cbe5cad62f25eb272e227441cac0d80a87aaf53078da3dd6e19a618ef7fc1607");
     }
 
     #[test]
