@@ -4,6 +4,9 @@
 //! run again: about half of what an idle server holds. The kernel maps what is used once more from its page cache.
 
 use std::fs;
+use std::path::Path;
+
+use crate::bounded_file;
 
 /// Has the kernel unmap the program's code. It maps each page again when it is run; nothing is lost, since code is never
 /// written.
