@@ -12,10 +12,8 @@ use crate::bounded_file;
 /// written.
 #[expect(unsafe_code, reason = "advice about memory that Rust does not manage")]
 pub(crate) fn give_back() {
-    let (Ok(maps), Ok(program)) = (fs::read_to_string("/proc/self/maps"), fs::read_link("/proc/self/exe"))
-    else {
-        return;
-    };
+    let maps = bounded_file::text(Path::new("/proc/self/maps"), bounded_file::SMALL);
+    let (Ok(maps), Ok(program)) = (maps, fs::read_link("/proc/self/exe")) else { return };
     for (from, to) in maps.lines().filter_map(|line| code(line, &program.to_string_lossy())) {
         // SAFETY: these pages are mapped from the program's file, executable and not writable, so that each has what the file
         // has, before and afterwards (madvise(2), MADV_DONTNEED).
