@@ -181,7 +181,7 @@ fn custodian(data: &Path) -> Result<(), Failed> {
             Err(_) => return Err(load(&folder).err().unwrap_or_default().into()),
         }
     }
-    if (loaded, empty) == (197, 10) { Ok(()) } else { Err(format!("{loaded} loaded, {empty} empty").into()) }
+    if (loaded, empty) == (202, 5) { Ok(()) } else { Err(format!("{loaded} loaded, {empty} empty").into()) }
 }
 
 fn together(data: &Path) -> Result<(), Failed> {
