@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use doorward_core::audit::{Event, What, Who};
-use doorward_core::plan;
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::stopping::{ENDS, LAST_STEPS};
+use super::sweep::revoke_expired;
 use super::{Code, Failure};
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -152,13 +152,17 @@ async fn sweep_expired(policy: &Loaded, cloud: &Cloud) {
         return;
     }
     let seen = cloud.observe(&asked).await;
-    let swept = plan::sweep(&seen, Timestamp::now()).for_account(seen.digest());
-    for step in swept.unwrap_or_default() {
-        let at = seen.groups.get(step.group()).map(|group| group.account_region.clone()).unwrap_or_default();
-        match cloud.perform(&at, &step).await {
-            Ok(_) => tracing::info!(group = %step.group(), "revoked expired rules without the store"),
-            Err(error) => tracing::error!(group = %step.group(), %error, "could not revoke expired rules"),
+    match revoke_expired(cloud, &seen, false).await {
+        Ok(revoked) => {
+            for (step, done) in revoked {
+                let group = step.group();
+                match done {
+                    Ok(()) => tracing::info!(%group, "revoked expired rules without the store"),
+                    Err(error) => tracing::error!(%group, %error, "could not revoke expired rules"),
+                }
+            }
         }
+        Err(error) => tracing::error!(%error, "could not revoke expired rules"),
     }
     for gap in &seen.gaps {
         tracing::error!("{gap}");

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
+use doorward_aws::Error;
 use doorward_core::inventory::{AccountRegion, Direction, Inventory, Ownership, SecurityGroupId, Seen};
-use doorward_core::plan::{self, Step};
+use doorward_core::plan::{self, Moved, Step};
 use doorward_core::policy::Mistake;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -73,15 +74,10 @@ impl Sweep {
     async fn sweep(self, asked: Groups) -> Result<(), Failure> {
         let cloud = Cloud::live();
         let seen = cloud.observe(&asked).await;
-        let plan = plan::sweep(&seen, Timestamp::now());
-        let steps = plan.for_account(seen.digest()).map_err(Failure::with(Code::Internal))?;
         let mut swept = Vec::new();
         let mut failed = Vec::new();
-        for step in steps {
-            let account_region =
-                seen.groups.get(step.group()).map(|group| group.account_region.clone()).unwrap_or_default();
-            let done =
-                if self.dry_run { Ok(()) } else { cloud.perform(&account_region, &step).await.map(drop) };
+        let revoked = revoke_expired(&cloud, &seen, self.dry_run).await;
+        for (step, done) in revoked.map_err(Failure::with(Code::Internal))? {
             if let Err(error) = &done {
                 failed.push(format!("{}: {error}", step.group()));
             }
@@ -119,6 +115,24 @@ impl Sweep {
         };
         swept.iter().map(line).collect()
     }
+}
+
+/// Revokes the rules of an account whose descriptions say that they have expired; in a dry run, none. Each step, and what came
+/// of it.
+pub(super) async fn revoke_expired(
+    cloud: &Cloud,
+    seen: &Inventory,
+    dry_run: bool,
+) -> Result<Vec<(Step, Result<(), Error>)>, Moved> {
+    let steps = plan::sweep(seen, Timestamp::now()).for_account(seen.digest())?;
+    let mut revoked = Vec::new();
+    for step in steps {
+        let group = seen.groups.get(step.group());
+        let account_region = group.map(|group| group.account_region.clone()).unwrap_or_default();
+        let done = if dry_run { Ok(()) } else { cloud.perform(&account_region, &step).await.map(drop) };
+        revoked.push((step, done));
+    }
+    Ok(revoked)
 }
 
 /// The security groups that are not in the account and Region that were asked for.

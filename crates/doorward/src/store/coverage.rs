@@ -231,16 +231,19 @@ impl Store {
                 let missing = ledger.missing_rows(table.table, within, now, |key| keys.contains(key));
                 let is_told = |row: &Kept| ledger.row(table.table, &table.key(&row.fields)).is_some();
                 let rows = rows.into_iter().map(|row| self.judged(table, row, ledger, lenient, now));
-                let rows: Vec<_> = rows.map(|(row, wrong)| (is_told(&row), row, wrong)).collect();
+                let with_strangers = |(row, why): (Kept, Option<String>)| {
+                    let is_stranger = why.is_some() && !is_told(&row);
+                    (row, why, is_stranger)
+                };
+                let rows: Vec<_> = rows.map(with_strangers).collect();
                 let missing = if broken { Vec::new() } else { missing };
                 (rows, missing, keys.len(), last.filter(|_| !is_last))
             });
             let (rows, missing, keys, last) = measured.await?;
             all.missing.extend(missing);
             all.keys += keys as u64;
-            for (is_told, row, why) in rows {
+            for (row, why, is_stranger) in rows {
                 wrong += usize::from(why.is_some());
-                let is_stranger = why.is_some() && !is_told;
                 strangers += usize::from(is_stranger);
                 match is_stranger && strangers > STRANGERS {
                     true => all.more += 1,
@@ -447,7 +450,7 @@ impl Store {
         row: &Kept,
     ) -> Result<(), Error> {
         // A longer one was not read whole.
-        let seal = if row.seal.len() > LONGEST { "SUBSTR(seal, 1, 4001)" } else { "seal" };
+        let seal = if row.seal.len() > LONGEST { tables::beginning("seal") } else { "seal".to_owned() };
         let delete = format!("DELETE FROM {} WHERE {} = $1 AND {seal} = $2", table.name, table.first());
         let query = sqlx::query(AssertSqlSafe(delete)).bind(row.text(0).to_owned()).bind(row.seal.clone());
         let rows = query.execute(connection).await?.rows_affected();

@@ -116,6 +116,11 @@ fn column(row: &[String], index: usize) -> &str {
     row.get(index).map(String::as_str).unwrap_or_default()
 }
 
+/// As much of a text column as is read of it.
+pub(super) fn beginning(column: &str) -> String {
+    format!("SUBSTR({column}, 1, {})", LONGEST + 1)
+}
+
 /// The beginning of what somebody may have written, for a message.
 fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(100).collect();
@@ -158,7 +163,7 @@ impl Kept {
 impl Sealed {
     /// A statement that reads rows together with the number of the last entry, in one moment on either engine.
     pub fn statement(&self, condition: &str, order: &str) -> String {
-        let text = |column: &str| format!("SUBSTR(t.{column}, 1, {})", LONGEST + 1);
+        let text = |column: &str| beginning(&format!("t.{column}"));
         let read = |column: &&str| if self.is_number(column) { format!("t.{column}") } else { text(column) };
         let columns: Vec<String> = self.columns.iter().map(read).collect();
         let (name, columns, seal, first) = (self.name, columns.join(", "), text("seal"), self.first());

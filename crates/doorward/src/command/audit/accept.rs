@@ -57,9 +57,7 @@ impl Accept {
             .collect::<Vec<_>>();
         words.extend(new);
         if words.is_empty() {
-            if let Some((first, others)) = found.foreign.split_first() {
-                let failure = Failure::new(Code::No, first);
-                let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
+            if let Some(failure) = super::found(&found.foreign) {
                 return Err(failure.hint(
                     "this cannot be accepted: remove it from the database, and find out who added it",
                 ));
@@ -104,10 +102,8 @@ impl Accept {
             store.end_mistrusted(&mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
         }
         let left = store.verify_all(&[]).await.map_err(Failure::with(Code::Io))?.faults();
-        if let Some((first, others)) = left.split_first() {
-            let failure =
-                Failure::new(Code::No, first).context("the store is accepted, but this is still found");
-            let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
+        if let Some(failure) = super::found(&left) {
+            let failure = failure.context("the store is accepted, but this is still found");
             return Err(failure.hint(
                 "accepting does not change that: restore or remove these rows in the database, then check again with `doorward audit verify`",
             ));

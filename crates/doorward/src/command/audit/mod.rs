@@ -109,6 +109,13 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, store::Error>>) -> Res
     answer.map_err(Failure::with(Code::Io))
 }
 
+/// A failure that says all that was found; none where nothing was.
+fn found<'a>(faults: impl IntoIterator<Item = &'a String>) -> Option<Failure> {
+    let mut faults = faults.into_iter();
+    let failure = Failure::new(Code::No, faults.next()?);
+    Some(failure.details(faults.map(|other| format!("also: {other}"))))
+}
+
 fn late() -> Failure {
     Failure::of(Code::Io, &store::Error::Late).hint(
         "another process may hold a lock, or somebody added what never ends: `doorward audit verify` names it",

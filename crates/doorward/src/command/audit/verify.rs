@@ -162,14 +162,7 @@ impl Verify {
         }
         note_sealed(&verified.sealed);
         let faults = verified.faults();
-        let Some((first, others)) = faults.split_first() else {
-            if let Some((first, others)) = verified.not_contained.split_first() {
-                let failure = Failure::new(Code::No, first);
-                let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
-                return Err(failure.hint(
-                    "the audit log itself is intact: compare the head with your note; if it was noted from this audit log, the audit log was replaced",
-                ));
-            }
+        let Some(failure) = super::found(faults.iter().chain(&verified.not_contained)) else {
             let grants = usize::try_from(verified.grants).unwrap_or(usize::MAX);
             note(&format!(
                 "Every entry was written with the key, and {} the audit log.",
@@ -177,19 +170,22 @@ impl Verify {
             ));
             return is_whole(verified.head);
         };
-        let mut failure = Failure::new(Code::No, first);
-        for other in others.iter().chain(&verified.not_contained) {
-            failure = failure.details([format!("also: {other}")]);
+        if faults.is_empty() {
+            return Err(failure.hint(
+                "the audit log itself is intact: compare the head with your note; if it was noted from this audit log, the audit log was replaced",
+            ));
         }
         let remove = "remove from the database what is not Doorward's (`DROP TRIGGER …`, `DELETE FROM …`), and find out who added it";
         if verified.found.is_empty() {
             return Err(failure.hint(remove));
         }
         let accept = format!("`doorward audit accept --head {}`", verified.head);
-        let first_step = match verified.found.iter().all(|found| is_of_head_file(found)) {
-            _ if !verified.foreign.is_empty() => remove,
-            true => "put back a current copy of that file, and find out who removed or replaced it",
-            false => "find out who writes to the store",
+        let first_step = if !verified.foreign.is_empty() {
+            remove
+        } else if verified.found.iter().all(|found| is_of_head_file(found)) {
+            "put back a current copy of that file, and find out who removed or replaced it"
+        } else {
+            "find out who writes to the store"
         };
         Err(failure.hint(format!("{first_step}; then accept the present state of the store with {accept}")))
     }
