@@ -4,7 +4,7 @@ use doorward_core::inventory::{Condition, Database, Instance, Inventory};
 
 use crate::Story;
 use crate::declared::DEV;
-use crate::killed::{KILLED, until_done};
+use crate::killed::{applied_in_runs, destroyed_in_runs};
 use crate::moto::between;
 use crate::world::{World, same, summary};
 
@@ -79,26 +79,11 @@ fn killed() {
     let world = World::new();
     world.survey();
     let text = dev(&world);
-    let runs = until_done(&world, || {
-        let actual = world.survey();
-        let plan = world.plan(&text, &actual);
-        if plan.is_empty() {
-            return false;
-        }
-        world.steer("faults", KILLED);
-        world.perform(plan, &actual);
-        true
-    });
+    let runs = applied_in_runs(&world, &text);
     assert!(runs > 20, "{runs} runs");
     assert_eq!(world.performed(), whole.performed(), "nothing is created twice");
     world.is_as_declared(&text);
-    let runs = until_done(&world, || {
-        let actual = world.survey();
-        let Some(plan) = world.plan_without("main", &actual) else { return false };
-        world.steer("faults", KILLED);
-        world.perform(plan, &actual);
-        true
-    });
+    let runs = destroyed_in_runs(&world);
     assert!(runs > 10, "{runs} runs");
     assert_eq!(world.survey().database_snapshots.len(), 1, "one final snapshot");
     assert_eq!(world.performed().get("DeleteDBInstance"), Some(&1));

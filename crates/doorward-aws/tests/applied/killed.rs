@@ -27,20 +27,36 @@ pub fn until_done(world: &World, mut run: impl FnMut() -> bool) -> usize {
     panic!("it does not end");
 }
 
-fn made() {
-    let whole = World::new();
-    whole.apply(MADE);
-    let world = World::new();
-    let runs = until_done(&world, || {
+/// Applies a declaration in runs that are killed, until nothing is left to do; how many runs.
+pub fn applied_in_runs(world: &World, text: &str) -> usize {
+    until_done(world, || {
         let actual = world.survey();
-        let plan = world.plan(MADE, &actual);
+        let plan = world.plan(text, &actual);
         if plan.is_empty() {
             return false;
         }
         world.steer("faults", KILLED);
         world.perform(plan, &actual);
         true
-    });
+    })
+}
+
+/// Destroys the network `main` in runs that are killed; how many runs.
+pub fn destroyed_in_runs(world: &World) -> usize {
+    until_done(world, || {
+        let actual = world.survey();
+        let Some(plan) = world.plan_without("main", &actual) else { return false };
+        world.steer("faults", KILLED);
+        world.perform(plan, &actual);
+        true
+    })
+}
+
+fn made() {
+    let whole = World::new();
+    whole.apply(MADE);
+    let world = World::new();
+    let runs = applied_in_runs(&world, MADE);
     assert!(runs > 35, "{runs} runs");
     assert_eq!(world.performed(), whole.performed(), "nothing is made twice");
     world.is_as_declared(MADE);
@@ -50,13 +66,7 @@ fn destroyed() {
     let world = World::new();
     let before = world.survey();
     world.apply(SMALL);
-    let runs = until_done(&world, || {
-        let actual = world.survey();
-        let Some(plan) = world.plan_without("main", &actual) else { return false };
-        world.steer("faults", KILLED);
-        world.perform(plan, &actual);
-        true
-    });
+    let runs = destroyed_in_runs(&world);
     assert!(runs > 10, "{runs} runs");
     same(&world.survey(), &before);
 }

@@ -6,7 +6,7 @@ use doorward_core::topology::{EnvironmentParts, EnvironmentState, Transition};
 
 use crate::Story;
 use crate::declared::PROD;
-use crate::killed::{KILLED, until_done};
+use crate::killed::{applied_in_runs, destroyed_in_runs};
 use crate::moto::between;
 use crate::world::{World, same, summary};
 
@@ -179,26 +179,11 @@ fn killed() {
     let world = World::new();
     world.survey();
     let text = prod(&world);
-    let runs = until_done(&world, || {
-        let actual = world.survey();
-        let plan = world.plan(&text, &actual);
-        if plan.is_empty() {
-            return false;
-        }
-        world.steer("faults", KILLED);
-        world.perform(plan, &actual);
-        true
-    });
+    let runs = applied_in_runs(&world, &text);
     assert!(runs > 25, "{runs} runs");
     assert_eq!(world.performed(), whole.performed(), "nothing is created twice");
     world.is_as_declared(&text);
-    let runs = until_done(&world, || {
-        let actual = world.survey();
-        let Some(plan) = world.plan_without("main", &actual) else { return false };
-        world.steer("faults", KILLED);
-        world.perform(plan, &actual);
-        true
-    });
+    let runs = destroyed_in_runs(&world);
     assert!(runs > 15, "{runs} runs");
     is_gone(&world.survey());
     assert_eq!(world.performed().get("DeleteDBInstance"), Some(&1));
